@@ -1,0 +1,67 @@
+# Beyond Feedforward. Plain `make` prints the verbs. Everything lives in .venv; nothing needs root.
+PYTHON ?= python3
+NB ?=
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+RUN := $(BIN)/python
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+SYNC := $(BIN)/uv sync --quiet --frozen --inexact --python $(RUN)
+HTML := _build/html
+
+.DEFAULT_GOAL := help
+.PHONY: help book serve test test-long run jupyter lint lock clean
+
+help:            ## print the verbs
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
+
+book: .docs      ## build the HTML book from the stored outputs
+	@$(RUN) tools/notebooks.py sync
+	@$(BIN)/jupyter-book build -W -n --keep-going --quiet .
+	@echo "The book is built. Open $(HTML)/index.html, or run: make serve"
+
+serve: book      ## build the book and serve it on this machine
+	@$(RUN) -m http.server --bind 127.0.0.1 --directory $(HTML) $(PORT)
+
+test: book .all  ## unit tests, notebooks against their outputs, the site in a browser; NB=04 tests one chapter
+	@$(BIN)/pytest -n 2 --dist loadfile $(if $(NB),--chapter $(NB))
+
+test-long: book .all ## make test and the tests that take hours
+	@$(BIN)/pytest -n 2 --dist loadfile --long
+
+run: .all        ## execute the notebooks and store their outputs; NB=04 runs one chapter
+	@$(RUN) tools/notebooks.py run $(NB)
+
+jupyter: .all    ## open JupyterLab; saving a notebook writes its .md twin
+	@$(BIN)/jupyter lab notebooks
+
+lint: .all       ## ruff, mypy, notebook pairs, workflows
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check hwr_utils tests tools book/_ext
+	@$(BIN)/mypy
+	@$(RUN) tools/notebooks.py check
+
+lock: .all       ## resolve pyproject.toml anew into uv.lock and environment.yml
+	@$(BIN)/uv lock --python $(RUN)
+	@$(RUN) tools/lock.py
+
+clean:           ## remove what is built; the environment stays
+	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# Two stamps say which groups of uv.lock are installed: a second `make book` installs nothing.
+.PHONY: .docs .all
+.docs: $(VENV)/docs.stamp
+.all: $(VENV)/all.stamp
+
+$(RUN):
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else "This book needs Python 3.11, 3.12 or 3.13; `$(PYTHON)` is %d.%d. Name another one: make PYTHON=python3.12 ..." % v)'
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "On Debian or Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r tools/uv.txt
+
+$(VENV)/docs.stamp: $(RUN) uv.lock
+	@$(SYNC) --only-group docs
+	@touch $@
+
+$(VENV)/all.stamp: $(RUN) uv.lock pyproject.toml
+	@$(SYNC) --all-groups --compile-bytecode   # each notebook starts a fresh kernel: compile once
+	@touch $@ $(VENV)/docs.stamp

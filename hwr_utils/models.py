@@ -1,0 +1,78 @@
+"""Keras models of the book: one function each, uncompiled, so that training stays visible in the chapter.
+
+Every image model takes `(batch, 28, 28, 1)` brightness from 0 to 255 and scales it itself, so that images can stay
+uint8 in memory. Every model ends in logits `(batch, num_classes)`: softmax belongs to the loss (chapter 05).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def build_cnn_2018(num_classes: int = 10) -> Any:
+    """The two-convolution network of the 2018 chapter: 3,274,634 parameters. Built in chapter 08.
+
+    Args:
+        num_classes: number of logits, at least 2.
+
+    Returns:
+        keras.Model: `(batch, 28, 28, 1)` in [0, 255] -> logits `(batch, num_classes)`, float32.
+
+    Source: the layers of the TensorFlow 1 "deep MNIST" tutorial, after LeNet-5 (LeCun et al. 1998,
+    https://doi.org/10.1109/5.726791).
+    """
+    import keras
+    from keras import layers
+
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(32, 5, padding="same", activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(64, 5, padding="same", activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Flatten(),
+            layers.Dense(1024, activation="relu"),
+            layers.Dropout(0.4),
+            layers.Dense(num_classes),
+        ],
+        name="cnn_2018",
+    )
+
+
+def build_lean_cnn(num_classes: int = 10) -> Any:
+    """Three small convolutions, 55,002 parameters: pools first, so that the rest works on a quarter. Built in chapter 08.
+
+    Args:
+        num_classes: number of logits, at least 2.
+
+    Returns:
+        keras.Model: `(batch, 28, 28, 1)` in [0, 255] -> logits `(batch, num_classes)`, float32.
+
+    Source: batch normalisation by Ioffe and Szegedy (2015, https://arxiv.org/abs/1502.03167); the
+    arrangement is this book's own.
+    """
+    import keras
+    from keras import layers
+
+    def block(filters: int, pool: bool) -> list[Any]:
+        return [
+            layers.Conv2D(filters, 3, padding="same", use_bias=False),
+            *([layers.MaxPooling2D(2)] if pool else []),
+            layers.BatchNormalization(momentum=0.9),
+            layers.ReLU(),
+        ]
+
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Rescaling(1 / 255),
+            *block(16, pool=True),
+            *block(32, pool=True),
+            *block(64, pool=False),
+            layers.Flatten(),
+            layers.Dense(num_classes),
+        ],
+        name="lean_cnn",
+    )

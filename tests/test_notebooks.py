@@ -1,0 +1,144 @@
+"""Each notebook reads well in four places and is an honest snapshot (DESIGN: a notebook; nbval rules)."""
+
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import notebooks
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+ALL = sorted((ROOT / "notebooks").glob("*.ipynb"))
+TAGS = {
+    "remove-cell", "hide-input", "hide-cell", "hide-output",
+    "nbval-ignore-output", "raises-exception", "mnist",
+}
+MACHINE = re.compile(r"0x[0-9a-f]{6,}|ipykernel_\d+|/home/|/root/|/tmp/|/Users/|/work/|site-packages")  # noqa: S108
+each_notebook = pytest.mark.parametrize("notebook", ALL, ids=[p.stem for p in ALL])
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(path):
+    return [cell for cell in read(path).cells if cell.cell_type == "code"]
+
+
+def prose(path):
+    return "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+
+
+def test_there_are_notebooks():
+    assert len(ALL) >= 2
+    assert {p.stem for p in ALL} == {p.stem for p in (ROOT / "notebooks").glob("*.md")}
+
+
+@each_notebook
+def test_twin_snapshot_and_first_cell_agree(notebook):
+    notebooks.check([notebook.with_suffix(".md")])
+
+
+@each_notebook
+def test_is_in_the_table_of_contents(notebook):
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    files = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
+    assert f"notebooks/{notebook.stem}" in files
+
+
+@each_notebook
+def test_is_small_enough_to_open(notebook):
+    assert notebook.stat().st_size < 1_000_000
+
+
+@each_notebook
+def test_outputs_hold_nothing_of_a_machine(notebook):
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            assert output.output_type != "error" or "raises-exception" in cell.metadata.get("tags", [])
+            assert output.get("name") != "stderr", output
+            data = output.get("data", {})
+            assert set(data) <= {"text/plain", "image/png", "text/html"}, set(data)
+            text = output.get("text", "") + data.get("text/plain", "") + data.get("text/html", "")
+            assert not MACHINE.search(text), text
+
+
+@each_notebook
+def test_each_figure_has_name_caption_and_alt_text(notebook):
+    for cell in code_cells(notebook):
+        figures = [o for o in cell.outputs if "image/png" in o.get("data", {})]
+        if not figures:
+            continue
+        assert len(figures) == 1, "one figure a cell"
+        meta = cell.metadata.get("mystnb", {})
+        assert re.fullmatch(r"fig-[a-z0-9-]+", meta["figure"]["name"]), cell.source
+        assert len(meta["figure"]["caption"]) > 20
+        assert 30 <= len(meta["image"]["alt"]) <= 320, len(meta["image"]["alt"])
+        assert meta["image"]["alt"] != meta["figure"]["caption"]
+
+
+def test_figure_names_are_unique():
+    names = [
+        cell.metadata["mystnb"]["figure"]["name"]
+        for path in ALL
+        for cell in code_cells(path)
+        if "figure" in cell.metadata.get("mystnb", {})
+    ]
+    assert len(names) > 5
+    assert sorted(names) == sorted(set(names))
+
+
+@each_notebook
+def test_cells_are_short_and_tags_are_known(notebook):
+    cells = code_cells(notebook)
+    assert "remove-cell" in cells[0].metadata.get("tags", [])
+    for cell in cells:
+        lines = [line for line in cell.source.splitlines() if line.strip()]
+        assert len(lines) <= 15, f"{len(lines)} lines:\n{cell.source}"
+        assert set(cell.metadata.get("tags", [])) <= TAGS
+
+
+@each_notebook
+def test_has_the_frame_of_a_chapter(notebook):
+    text = prose(notebook)
+    title, box = text.split("\n\n")[:2]
+    assert re.fullmatch(r"# [^#\n]+\?", title), title
+    assert box.startswith("> **After this chapter you can**")
+    assert re.search(r"> \*\*Time\*\*: \d+ minutes to read\.", box)
+    assert notebooks.time_bound(read(notebook)) > 0
+    for heading in ("## What you can do now", "## Exercises", "## Further reading"):
+        assert heading in text, heading
+    assert len(re.findall(r"^## ", text, re.MULTILINE)) >= 6
+
+
+@each_notebook
+def test_markdown_renders_in_colab_and_on_github(notebook):
+    text = prose(notebook)
+    assert not re.search(r"^(```|:::)\{|\{[a-z]+\}`", text, re.MULTILINE), "no MyST roles or directives"
+    assert not re.search(r"!\[|<img|attachment:", text), "a picture is the output of a cell"
+
+
+@each_notebook
+def test_has_four_exercises_with_hint_solution_and_wrong_answer(notebook):
+    found = notebooks.exercises(read(notebook))
+    number = int(notebook.stem[:2])
+    assert [e.number for e in found] == [f"{number}.{i}" for i in range(1, len(found) + 1)]
+    assert len(found) >= 4
+    assert all(e.solution and e.wrong_answer for e in found)
+    assert prose(notebook).count("<summary>Hint</summary>") == len(found)
+
+
+@each_notebook
+@pytest.mark.parametrize("dataset", ["mnist", "digits"])
+def test_most_lines_are_compared(notebook, dataset):
+    compared, ignored = notebooks.compared_lines(notebook, dataset)
+    assert compared >= ignored, f"{compared} lines compared, {ignored} not, on {dataset}"
+
+
+@each_notebook
+def test_stored_json_is_plain(notebook):
+    stored = json.loads(notebook.read_text(encoding="utf-8"))
+    assert stored["metadata"]["kernelspec"]["name"] == "python3"
+    assert all(set(cell["metadata"]) <= {"tags", "mystnb"} for cell in stored["cells"])

@@ -1,0 +1,41 @@
+"""The learning-rate schedule and the interval, with values worked by hand."""
+
+import keras
+import pytest
+
+from hwr_utils import training
+
+
+def test_one_cycle_rises_falls_and_never_goes_below_its_end():
+    schedule = training.one_cycle(1.0, steps=8)
+    rates = [round(float(schedule(step)), 4) for step in range(10)]
+    # a straight line to 1, then 0.01 + 0.99 * (1 + cos(pi * k / 6)) / 2 for k = 0..6
+    assert rates == [0.1, 0.55, 1.0, 0.9337, 0.7525, 0.505, 0.2575, 0.0763, 0.01, 0.01]
+
+
+def test_one_cycle_drives_an_optimizer():
+    variable = keras.Variable([1.0])
+    optimizer = keras.optimizers.SGD(training.one_cycle(1.0, steps=8))
+    for expected in (0.9, 0.35):  # steps of 0.1 and 0.55 against a gradient of 1
+        optimizer.apply([keras.ops.ones(1)], [variable])
+        assert float(variable[0]) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("arguments", [(0, 10), (-1.0, 10), (float("nan"), 10), (0.1, 3)])
+def test_one_cycle_refuses(arguments):
+    with pytest.raises(ValueError, match="it must be"):
+        training.one_cycle(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("correct", "total", "interval"),
+    [(125, 128, (0.9334, 0.9920)), (9931, 10_000, (0.9913, 0.9946)), (0, 10, (0.0, 0.2775)), (10, 10, (0.7225, 1.0))],
+)
+def test_accuracy_interval(correct, total, interval):
+    assert training.accuracy_interval(correct, total) == pytest.approx(interval, abs=6e-4)
+
+
+@pytest.mark.parametrize(("correct", "total"), [(-1, 10), (11, 10), (0, 0)])
+def test_accuracy_interval_refuses(correct, total):
+    with pytest.raises(ValueError, match=f"correct is {correct} of {total}"):
+        training.accuracy_interval(correct, total)
