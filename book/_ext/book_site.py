@@ -1,0 +1,69 @@
+"""What the book needs and Jupyter Book 1 does not give: one address, links to terms, descriptions, a front door."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+FRONT_DOOR = """<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="refresh" content="0; url={page}">
+<link rel="canonical" href="{address}{page}">
+<link rel="icon" href="_static/icon.svg">
+<title>{title}</title>
+<h1>{title}</h1>
+<p><a href="{page}">Open the book</a></p>
+</html>
+"""
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.connect("config-inited", set_address)
+    app.connect("doctree-read", add_terms)
+    app.connect("html-page-context", add_description)
+    app.connect("build-finished", write_front_door, priority=400)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def set_address(app: Sphinx, config: Config) -> None:
+    """Derive the site's address from the repository's, as GitHub Pages does; let pages write {{ repository }}."""
+    url = config.html_theme_options["repository_url"]
+    owner, name = urlsplit(url).path.strip("/").split("/")
+    config.html_baseurl = f"https://{owner.lower()}.github.io/{name}/"
+    config.myst_substitutions["repository"] = f"[repository]({url})"
+
+
+def add_terms(app: Sphinx, doctree: nodes.document) -> None:
+    """Let chapters link to `glossary.md#term-pixel`; MyST knows headings only, and warns."""
+    slugs = app.env.metadata[app.env.docname].setdefault("myst_slugs", {})
+    for term in doctree.findall(nodes.term):
+        for name in term["ids"]:
+            slugs[name] = (term.line, name, term.astext())
+
+
+def add_description(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Give search engines the page's first paragraph; the theme gives them nothing."""
+    paragraph = next(doctree.findall(nodes.paragraph), None) if doctree else None
+    if paragraph is not None:
+        text = " ".join(paragraph.astext().split())
+        context["description"] = text if len(text) <= 160 else text[:157].rsplit(" ", 1)[0] + " ..."
+
+
+def write_front_door(app: Sphinx, error: Exception | None) -> None:
+    """Write index.html, which leads to the first page; the one of sphinx-external-toc has no title and no link."""
+    if error is None and app.builder.name == "html":
+        page = app.builder.get_target_uri(app.config.root_doc)
+        html = FRONT_DOOR.format(
+            page=page, address=app.config.html_baseurl, title=app.config.html_title
+        )
+        Path(app.outdir, "index.html").write_text(html, encoding="utf-8")
