@@ -2,7 +2,8 @@
 
 nbval runs each code cell of a notebook as one test and compares what it prints. To that this file adds:
 cells tagged `mnist` are executed but not compared on the embedded digits; and after a notebook's last cell, in the
-same kernel, each exercise is run with its folded solution, which must pass, and its tempting wrong answer, which must not.
+same kernel, each exercise is run with its folded solution, which must pass, and with its tempting wrong answer,
+which must not.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import matplotlib.pyplot as plt
 import nbformat
 import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile
+
 from notebooks import NOTEBOOKS, compared_lines, exercises, is_compared
 
 matplotlib.use("Agg")
@@ -90,7 +92,9 @@ def exercise_items(notebook: IPyNbFile, cell_number: int) -> Iterator[IPyNbCell]
             expected = nbformat.v4.new_output(
                 "stream", name="stdout", text=f"{exercise.number}: {said}\n"
             )
-            cell = nbformat.v4.new_code_cell(source, outputs=[expected], execution_count=cell_number)
+            cell = nbformat.v4.new_code_cell(
+                source, outputs=[expected], execution_count=cell_number
+            )
             yield IPyNbCell.from_parent(
                 notebook,
                 name=f"Exercise {exercise.number} {kind}",

@@ -1,7 +1,8 @@
 """The book's figures: one style, and `plot_*` functions that draw, show and return None.
 
-Figures are transparent PNGs in mid-tones, so that one picture is readable on a white page and on a dark one. Statistics are
-drawn with seaborn, images and diagrams with matplotlib. Plotting is never the lesson, so it stands here and not in the chapters.
+Figures are transparent PNGs in mid-tones, so that one picture is readable on a white page and on a dark one.
+Statistics are drawn with seaborn, images and diagrams with matplotlib. Plotting is never the lesson, so it
+stands here and not in the chapters.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from cycler import cycler
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
@@ -62,7 +64,7 @@ def set_style() -> None:
             "ytick.labelsize": 10,
             "axes.spines.top": False,
             "axes.spines.right": False,
-            "axes.prop_cycle": plt.cycler(color=COLORS),
+            "axes.prop_cycle": cycler(color=COLORS),
             "lines.linewidth": 2.2,
             "lines.markersize": 6,
             "image.cmap": "gray",
@@ -108,7 +110,9 @@ def plot_images(
         ax.set_axis_off()
         if index < len(images):
             image = images[index]
-            ax.imshow(image[..., 0] if image.shape[-1:] == (1,) else image, cmap, vmin=low, vmax=high)
+            ax.imshow(
+                image[..., 0] if image.shape[-1:] == (1,) else image, cmap, vmin=low, vmax=high
+            )
             if titles is not None:
                 ax.set_title(str(titles[index]), pad=3)
     plt.show()
@@ -226,7 +230,9 @@ def plot_bars(
     if number:
         ax.spines["left"].set_visible(False)
     if hue:
-        ax.legend(frameon=False, title=None, ncols=len(values), loc="lower right", bbox_to_anchor=(1, 1))
+        ax.legend(
+            frameon=False, title=None, ncols=len(values), loc="lower right", bbox_to_anchor=(1, 1)
+        )
     plt.show()
 
 
@@ -271,7 +277,9 @@ def plot_lines(
         )
         if bands and name in bands:
             low, high = bands[name]
-            ax.fill_between(x, np.asarray(low), np.asarray(high), color=color, alpha=0.2, linewidth=0)
+            ax.fill_between(
+                x, np.asarray(low), np.asarray(high), color=color, alpha=0.2, linewidth=0
+            )
         ends.append((float(x[-1]), float(y[-1]), name, color))
     ax.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
     if ylim:
@@ -298,7 +306,12 @@ def _label_ends(ax: Axes, ends: list[tuple[float, float, str, str]]) -> None:
         spots[index][0] = min(spots[index][0], ceiling)
     for pixel, name, color in spots:
         ax.annotate(
-            name, (1.01, pixel / height), xycoords="axes fraction", color=color, va="center", fontsize=10.5,
+            name,
+            (1.01, pixel / height),
+            xycoords="axes fraction",
+            color=color,
+            va="center",
+            fontsize=10.5,
             annotation_clip=False,
         )
 
@@ -353,7 +366,9 @@ def plot_heatmap(
     plt.show()
 
 
-def plot_kernels(kernels: ArrayLike, titles: Sequence[object] | None = None, columns: int = 8) -> None:
+def plot_kernels(
+    kernels: ArrayLike, titles: Sequence[object] | None = None, columns: int = 8
+) -> None:
     """Show weights as images around zero: blue below, white at zero, red above, one scale for all.
 
     Args:

@@ -42,7 +42,7 @@ def build_cnn_2018(num_classes: int = 10) -> Any:
 
 
 def build_lean_cnn(num_classes: int = 10) -> Any:
-    """Three small convolutions, 55,002 parameters: pools first, so that the rest works on a quarter. Built in chapter 08.
+    """Three small convolutions, 55,002 parameters; pools before it normalises. Built in chapter 08.
 
     Args:
         num_classes: number of logits, at least 2.

@@ -14,13 +14,25 @@ def mnist(monkeypatch):
 @pytest.mark.parametrize(
     ("check", "message"),
     [
-        (lambda: checks.check_shape(np.zeros((2, 3)), (3, 2), "x"), r"x has shape \(2, 3\), expected \(3, 2\)"),
-        (lambda: checks.check_close([1.0, 2.0], [1.0, 2.001], "sums"), "sums: differs by 0.001, more than 1e-09"),
+        (
+            lambda: checks.check_shape(np.zeros((2, 3)), (3, 2), "x"),
+            r"x has shape \(2, 3\), expected \(3, 2\)",
+        ),
+        (
+            lambda: checks.check_close([1.0, 2.0], [1.0, 2.001], "sums"),
+            "sums: differs by 0.001, more than 1e-09",
+        ),
         (lambda: checks.check_close([1.0], [np.nan], "sums"), "sums: differs by nan"),
         (lambda: checks.check_close([1.0], [1.0, 1.0], "sums"), r"shapes \(1,\) and \(2,\) differ"),
-        (lambda: checks.check_above(0.99, 0.99, "accuracy"), "accuracy is 99 %, expected above 99 %"),
+        (
+            lambda: checks.check_above(0.99, 0.99, "accuracy"),
+            "accuracy is 99 %, expected above 99 %",
+        ),
         (lambda: checks.check_above(float("nan"), 0.99, "accuracy"), "accuracy is nan %"),
-        (lambda: checks.check_below(3.0, 2.5, "steps", unit="times"), "steps is 3 times, expected below 2.5 times"),
+        (
+            lambda: checks.check_below(3.0, 2.5, "steps", unit="times"),
+            "steps is 3 times, expected below 2.5 times",
+        ),
     ],
 )
 def test_a_false_claim_fails_and_says_why(check, message, capsys):
@@ -61,7 +73,11 @@ def test_embedded_digits_have_their_own_bound(monkeypatch, capsys):
         (None, 3, "1.1: not yet: got None, expected 3"),
         ([1, 2], [1, 2], "1.1: right"),
         ([1, 2, 3], [1, 2], "1.1: not yet: got [1, 2, 3], expected [1, 2]"),
-        (np.zeros((4, 4)), np.ones((4, 4)), "1.1: not yet: got an array of shape (4, 4) that starts with [0.0, 0.0, 0.0], expected an array of shape (4, 4) that starts with [1.0, 1.0, 1.0]"),
+        (
+            np.zeros((4, 4)),
+            np.ones((4, 4)),
+            "1.1: not yet: got an array of shape (4, 4) that starts with [0.0, 0.0, 0.0], expected an array of shape (4, 4) that starts with [1.0, 1.0, 1.0]",
+        ),
         (float("nan"), 1.0, "1.1: not yet: got nan, expected 1"),
     ],
 )

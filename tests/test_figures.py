@@ -66,7 +66,10 @@ def test_titles_must_match_the_images():
 
 def test_pixels_show_their_numbers_in_a_colour_that_reads():
     figures.plot_pixels(np.array([[0, 255]]), value_range=(0, 255))
-    assert [(t.get_text(), t.get_color()) for t in axes()[0].texts] == [("0", "white"), ("255", "black")]
+    assert [(t.get_text(), t.get_color()) for t in axes()[0].texts] == [
+        ("0", "white"),
+        ("255", "black"),
+    ]
 
 
 def test_bars_carry_their_numbers():
@@ -77,7 +80,9 @@ def test_bars_carry_their_numbers():
 
 
 def test_line_names_do_not_overlap_and_keep_their_order():
-    figures.plot_lines({n: ([0, 1], [0, y]) for n, y in (("a", 1.0), ("b", 1.001), ("c", 0.999))}, "x", "y")
+    figures.plot_lines(
+        {n: ([0, 1], [0, y]) for n, y in (("a", 1.0), ("b", 1.001), ("c", 0.999))}, "x", "y"
+    )
     heights = {t.get_text(): t.xy[1] * axes()[0].bbox.height for t in axes()[0].texts}
     assert heights["c"] + 14 < heights["b"]
     assert heights["a"] + 14 < heights["b"]

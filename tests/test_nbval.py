@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 import nbformat
-import notebooks
 import pytest
+
+import notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
 SOLUTION = """<details><summary>Hint</summary>
@@ -40,8 +41,17 @@ def write(path, second_output="3\n", solution=SOLUTION, tags=()):
         nbformat.v4.new_notebook(
             cells=[
                 code("x = 1", execution_count=1),
-                code("print(x + 2)", execution_count=2, outputs=stream(second_output), metadata={"tags": list(tags)}),
-                code(exercise.replace("'", '"'), execution_count=3, outputs=stream("1.1: not answered yet\n")),
+                code(
+                    "print(x + 2)",
+                    execution_count=2,
+                    outputs=stream(second_output),
+                    metadata={"tags": list(tags)},
+                ),
+                code(
+                    exercise.replace("'", '"'),
+                    execution_count=3,
+                    outputs=stream("1.1: not answered yet\n"),
+                ),
                 nbformat.v4.new_markdown_cell(solution),
             ]
         ),
@@ -53,9 +63,27 @@ def write(path, second_output="3\n", solution=SOLUTION, tags=()):
 def nbval(path, dataset="digits"):
     """Run pytest as `make test` does, over one notebook; returns the exit code and what it printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "-p", "conftest", "-p", "no:cacheprovider", path],
-        capture_output=True, text=True, cwd=ROOT, check=False,
-        env={**os.environ, "HWR_DATASET": dataset, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tools'}"},
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-c",
+            ROOT / "pyproject.toml",
+            "-p",
+            "conftest",
+            "-p",
+            "no:cacheprovider",
+            path,
+        ],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+        env={
+            **os.environ,
+            "HWR_DATASET": dataset,
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tools'}",
+        },
     )
     return done.returncode, done.stdout + done.stderr
 
@@ -77,14 +105,16 @@ def test_a_cell_tagged_mnist_is_executed_but_not_compared_on_the_digits(tmp_path
     assert code == 0, said
 
 
-@pytest.mark.parametrize(("old", "new"), [("answer = 2", "answer = 5"), ("answer = 3", "answer = 2")])
+@pytest.mark.parametrize(
+    ("old", "new"), [("answer = 2", "answer = 5"), ("answer = 3", "answer = 2")]
+)
 def test_a_wrong_solution_and_a_right_wrong_answer_fail(tmp_path, old, new):
     code, said = nbval(write(tmp_path / "a.ipynb", solution=SOLUTION.replace(old, new)))
     assert code == 1
     assert "1 failed, 4 passed" in said
 
 
-@pytest.fixture()
+@pytest.fixture
 def pair(tmp_path, monkeypatch):
     """A copy of one real chapter with its twin, where faults may be planted."""
     monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path)
@@ -111,7 +141,9 @@ def test_a_cleared_notebook_is_caught(pair):
 
 
 def test_an_unrun_edit_is_caught(pair):
-    pair.write_text(pair.read_text(encoding="utf-8").replace("SEED = 1", "SEED = 2"), encoding="utf-8")
+    pair.write_text(
+        pair.read_text(encoding="utf-8").replace("SEED = 1", "SEED = 2"), encoding="utf-8"
+    )
     with pytest.raises(SystemExit, match=r"\.md and \.ipynb differ"):
         notebooks.check([pair])
     with pytest.raises(SystemExit, match="make run NB=01"):
@@ -120,12 +152,16 @@ def test_an_unrun_edit_is_caught(pair):
 
 def test_a_prose_edit_needs_no_execution(pair):
     before = nbformat.read(pair.with_suffix(".ipynb"), as_version=4)
-    text = pair.read_text(encoding="utf-8").replace("You read these letters", "You read all letters")
+    text = pair.read_text(encoding="utf-8").replace(
+        "You read these letters", "You read all letters"
+    )
     pair.write_text(text, encoding="utf-8")
     notebooks.sync([pair])
     notebooks.check([pair])
     after = nbformat.read(pair.with_suffix(".ipynb"), as_version=4)
-    assert "You read all letters" in after.cells[2].source + after.cells[5].source + str(after.cells)
+    assert "You read all letters" in after.cells[2].source + after.cells[5].source + str(
+        after.cells
+    )
     assert [c.get("outputs") for c in after.cells] == [c.get("outputs") for c in before.cells]
 
 

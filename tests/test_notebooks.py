@@ -5,17 +5,25 @@ import re
 from pathlib import Path
 
 import nbformat
-import notebooks
 import pytest
 import yaml
+
+import notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
 ALL = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TAGS = {
-    "remove-cell", "hide-input", "hide-cell", "hide-output",
-    "nbval-ignore-output", "raises-exception", "mnist",
+    "remove-cell",
+    "hide-input",
+    "hide-cell",
+    "hide-output",
+    "nbval-ignore-output",
+    "raises-exception",
+    "mnist",
 }
-MACHINE = re.compile(r"0x[0-9a-f]{6,}|ipykernel_\d+|/home/|/root/|/tmp/|/Users/|/work/|site-packages")  # noqa: S108
+MACHINE = re.compile(
+    r"0x[0-9a-f]{6,}|ipykernel_\d+|/home/|/root/|/tmp/|/Users/|/work/|site-packages"
+)
 each_notebook = pytest.mark.parametrize("notebook", ALL, ids=[p.stem for p in ALL])
 
 
@@ -57,7 +65,9 @@ def test_is_small_enough_to_open(notebook):
 def test_outputs_hold_nothing_of_a_machine(notebook):
     for cell in code_cells(notebook):
         for output in cell.outputs:
-            assert output.output_type != "error" or "raises-exception" in cell.metadata.get("tags", [])
+            assert output.output_type != "error" or "raises-exception" in cell.metadata.get(
+                "tags", []
+            )
             assert output.get("name") != "stderr", output
             data = output.get("data", {})
             assert set(data) <= {"text/plain", "image/png", "text/html"}, set(data)
@@ -116,7 +126,9 @@ def test_has_the_frame_of_a_chapter(notebook):
 @each_notebook
 def test_markdown_renders_in_colab_and_on_github(notebook):
     text = prose(notebook)
-    assert not re.search(r"^(```|:::)\{|\{[a-z]+\}`", text, re.MULTILINE), "no MyST roles or directives"
+    assert not re.search(r"^(```|:::)\{|\{[a-z]+\}`", text, re.MULTILINE), (
+        "no MyST roles or directives"
+    )
     assert not re.search(r"!\[|<img|attachment:", text), "a picture is the output of a cell"
 
 

@@ -29,7 +29,12 @@ def test_one_cycle_refuses(arguments):
 
 @pytest.mark.parametrize(
     ("correct", "total", "interval"),
-    [(125, 128, (0.9334, 0.9920)), (9931, 10_000, (0.9913, 0.9946)), (0, 10, (0.0, 0.2775)), (10, 10, (0.7225, 1.0))],
+    [
+        (125, 128, (0.9334, 0.9920)),
+        (9931, 10_000, (0.9913, 0.9946)),
+        (0, 10, (0.0, 0.2775)),
+        (10, 10, (0.7225, 1.0)),
+    ],
 )
 def test_accuracy_interval(correct, total, interval):
     assert training.accuracy_interval(correct, total) == pytest.approx(interval, abs=6e-4)
