@@ -283,18 +283,25 @@ def _download(url: str, size: int) -> bytes:
     from tqdm import tqdm
 
     received = _Bounded(size)
+    answers: list[Any] = []  # pooch leaves them open when they fail
     failures: list[Exception] = []
 
     def receive() -> None:
-        on_terminal = sys.stderr.isatty()
         name = url.rpartition("/")[2]
-        try:
-            with tqdm(
-                desc=name, total=size, unit="B", unit_scale=True, disable=not on_terminal
-            ) as bar:
-                pooch.HTTPDownloader(progressbar=bar, timeout=TIMEOUT)(url, received, None)
-        except Exception as error:
-            failures.append(error)
+        silent = not sys.stderr.isatty()
+        with tqdm(desc=name, total=size, unit="B", unit_scale=True, disable=silent) as bar:
+            fetch = pooch.HTTPDownloader(
+                progressbar=bar,
+                timeout=TIMEOUT,
+                hooks={"response": lambda answer, **_: answers.append(answer)},
+            )
+            try:
+                fetch(url, received, None)
+            except Exception as error:
+                failures.append(error)
+            finally:
+                for answer in answers:
+                    answer.close()
 
     seconds = TIMEOUT + size / SLOWEST
     thread = threading.Thread(target=receive, daemon=True)
