@@ -29,6 +29,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", set_address)
     app.connect("doctree-read", add_terms)
     app.connect("html-page-context", add_description)
+    app.connect("html-page-context", drop_unused_mathjax, priority=600)
     app.connect("build-finished", write_front_door, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -57,6 +58,17 @@ def add_description(
     if paragraph is not None:
         text = " ".join(paragraph.astext().split())
         context["description"] = text if len(text) <= 160 else text[:157].rsplit(" ", 1)[0] + " ..."
+
+
+def drop_unused_mathjax(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Load MathJax where there is mathematics; Sphinx loads it on the first page too, for the pages below it."""
+    if doctree is None or not any(
+        doctree.findall(lambda n: isinstance(n, nodes.math | nodes.math_block))
+    ):
+        scripts = context["script_files"]
+        scripts[:] = [script for script in scripts if "mathjax" not in str(vars(script)).lower()]
 
 
 def write_front_door(app: Sphinx, error: Exception | None) -> None:

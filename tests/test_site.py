@@ -1,0 +1,320 @@
+"""The built book, page by page: as files, and in a real browser from a server and from the disk."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import http.server
+import os
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+HTML = ROOT / "_build" / "html"
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+CHAPTERS = [TOC["root"]] + [c["file"] for part in TOC["parts"] for c in part["chapters"]]
+NOTEBOOKS = [page for page in CHAPTERS if page.startswith("notebooks/")]
+PAGES = [*CHAPTERS, "search"]
+MAX_BYTES = 1_500_000
+SCHEMES = ["http", "file"]
+
+each_page = pytest.mark.parametrize("page", PAGES)
+from_server_and_disk = pytest.mark.parametrize("scheme", SCHEMES)
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """The built book. After `make test` has built it, this finds nothing to do."""
+    done = subprocess.run(["make", "-s", "book"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, f"`make book` failed:\n{done.stdout}\n{done.stderr}"
+    return HTML
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def roots(site: Path) -> Iterator[dict[str, str]]:
+    """Scheme -> where the book starts."""
+    handler = functools.partial(QuietHandler, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield {"http": f"http://127.0.0.1:{server.server_port}", "file": site.as_uri()}
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        reason = "NO BROWSER TESTS: no Chromium found. On Debian: sudo apt install chromium"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """A page opened in a fresh browser, with what it asked for and what it complained about."""
+
+    def __init__(self, browser: Browser, url: str, root: str, **options: object) -> None:
+        self.root = root
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        self.page: Page = browser.new_context(**options).new_page()
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", self.hear)
+        self.page.goto(url, wait_until="networkidle")
+        self.external = [u for u in self.requests if not u.startswith((root, "data:", "blob:"))]
+
+    def hear(self, message) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"{message.text} ({message.location.get('url')})")
+
+    def __enter__(self) -> Visit:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.page.context.close()
+
+
+class Parsed(HTMLParser):
+    """What the tests ask of a page's source: links, anchors, headings, images."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.ids: set[str] = set()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        named = dict(attributes)
+        self.tags.append((tag, named))
+        self.links += [named[key] or "" for key in ("href", "src") if key in named]
+        self.ids |= {named[key] or "" for key in ("id", "name") if key in named}
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+parsed = functools.cache(Parsed)
+
+
+def broken_links(path: Path) -> list[str]:
+    """The page's links to files or anchors of the book that are not there."""
+    broken = []
+    for link in parsed(path).links:
+        parts = urlsplit(link)
+        if parts.scheme or parts.netloc:
+            continue
+        target = path.parent / unquote(parts.path) if parts.path else path
+        anchor = unquote(parts.fragment)
+        is_page = target.suffix == ".html"
+        if not target.is_file() or (anchor and is_page and anchor not in parsed(target).ids):
+            broken.append(link)
+    return broken
+
+
+def alt_faults(path: Path) -> list[str]:
+    """The images in the text whose description is missing, or too short or long to be one."""
+    images = [image for image in parsed(path).named("img") if "_images/" in (image["src"] or "")]
+    return [
+        f"{image['src']}: {image.get('alt')!r}"
+        for image in images
+        if not 20 <= len(image.get("alt") or "") <= 250
+    ]
+
+
+def transferred(urls: list[str], root: str) -> int:
+    """Bytes a server that compresses text, as GitHub Pages does, sends for these files."""
+    total = 0
+    for url in set(urls):
+        if url.startswith(root):
+            content = (
+                HTML / unquote(urlsplit(url.removeprefix(root)).path).lstrip("/")
+            ).read_bytes()
+            text = urlsplit(url).path.endswith((".html", ".css", ".js", ".svg"))
+            total += len(gzip.compress(content)) if text else len(content)
+    return total
+
+
+def overflow(page: Page) -> list[str]:
+    """What reaches beyond the right edge of the window and cannot be scrolled inside its own box."""
+    return page.evaluate(
+        """() => {
+            const boxed = (e) => e && (["auto", "scroll"].includes(getComputedStyle(e).overflowX) || boxed(e.parentElement));
+            if (document.documentElement.scrollWidth <= innerWidth) return [];
+            return [...document.body.querySelectorAll("*")]
+                .filter((e) => e.getBoundingClientRect().right > innerWidth + 0.5 && !boxed(e.parentElement))
+                .map((e) => e.outerHTML.slice(0, 80));
+        }"""
+    )
+
+
+# The source of the pages ---------------------------------------------------------------------------
+
+
+def test_built_pages_are_those_of_the_toc(site: Path) -> None:
+    built = {path.relative_to(site).with_suffix("").as_posix() for path in site.rglob("*.html")}
+    built = {page for page in built if not page.startswith("_static/")}
+    assert built == {*PAGES, "index"}, "a page of an older build? Run `make clean book`"
+
+
+@each_page
+def test_links_lead_somewhere(site: Path, page: str) -> None:
+    assert broken_links(site / f"{page}.html") == []
+
+
+@each_page
+def test_frame(site: Path, page: str) -> None:
+    source = parsed(site / f"{page}.html")
+    text = (site / f"{page}.html").read_text(encoding="utf-8")
+    assert source.named("html")[0]["lang"] == "en"
+    assert re.search(r"<title>\s*\S.*Beyond Feedforward</title>", text)
+    assert len(source.named("h1")) == 1
+    if page in CHAPTERS:
+        assert [meta for meta in source.named("meta") if meta.get("name") == "description"]
+
+
+def test_titles_differ(site: Path) -> None:
+    titles = [
+        re.search("<title>(.*)</title>", (site / f"{page}.html").read_text(encoding="utf-8"))[1]
+        for page in PAGES
+    ]
+    assert len(set(titles)) == len(titles)
+
+
+@each_page
+def test_images_are_described(site: Path, page: str) -> None:
+    assert alt_faults(site / f"{page}.html") == []
+
+
+@each_page
+def test_colab_button(site: Path, page: str) -> None:
+    repository = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]
+    name = repository["url"].removeprefix("https://github.com/")
+    start = "https://colab.research.google.com/"
+    expected = f"{start}github/{name}/blob/{repository['branch']}/{page}.ipynb"
+    buttons = [link for link in parsed(site / f"{page}.html").links if link.startswith(start)]
+    assert buttons == ([expected] if page in NOTEBOOKS else [])
+
+
+# In a browser ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=[(p, s) for p in PAGES for s in SCHEMES], ids="-".join)
+def opened(request: pytest.FixtureRequest, browser: Browser, roots: dict) -> Iterator[Visit]:
+    """Each page once from a server and once from the disk; the tests below share the visit."""
+    page, scheme = request.param
+    with Visit(browser, f"{roots[scheme]}/{page}.html", roots[scheme]) as visit:
+        yield visit
+
+
+def test_page_opens_clean(opened: Visit) -> None:
+    assert opened.complaints == []
+    assert opened.external == []
+
+
+def test_formulas_are_set(opened: Visit) -> None:
+    formulas = opened.page.locator(".bd-article .math")
+    assert formulas.locator("mjx-container").count() == formulas.count()
+    assert opened.page.locator("mjx-merror").count() == 0
+    assert any("mathjax" in url for url in opened.requests) == (formulas.count() > 0)
+
+
+def test_page_is_light(opened: Visit) -> None:
+    # Figures below the fold count too, whether or not the browser has fetched them yet.
+    figures = opened.page.evaluate("() => [...document.images].map((image) => image.src)")
+    assert transferred(opened.requests + figures, opened.root) <= MAX_BYTES
+
+
+def test_page_fits_a_phone(opened: Visit) -> None:
+    opened.page.set_viewport_size({"width": 320, "height": 640})
+    assert overflow(opened.page) == []
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_figures_keep_their_shape(opened: Visit) -> None:
+    opened.page.set_viewport_size({"width": 320, "height": 640})
+    for image in opened.page.locator("article img").all():
+        shown, drawn = image.evaluate(
+            "async (e) => { await e.decode();"
+            " return [e.width / e.height, e.naturalWidth / e.naturalHeight] }"
+        )
+        assert shown == pytest.approx(drawn, rel=0.02)
+
+
+@pytest.mark.parametrize(("mode", "paper"), [("light", (255, 255, 255)), ("dark", (15, 18, 22))])
+def test_light_and_dark(opened: Visit, mode: str, paper: tuple) -> None:
+    opened.page.emulate_media(color_scheme=mode)
+    opened.page.wait_for_function(
+        "(mode) => document.documentElement.dataset.theme === mode", arg=mode
+    )
+    style = "(e) => [getComputedStyle(e).backgroundColor, getComputedStyle(e).filter]"
+    assert opened.page.locator("body").evaluate(style)[0] == f"rgb{paper}"
+    for image in opened.page.locator("article img").all():
+        assert image.evaluate(style) == ["rgba(0, 0, 0, 0)", "none"]
+
+
+@from_server_and_disk
+def test_front_door(browser: Browser, roots: dict, scheme: str) -> None:
+    first = f"{roots[scheme]}/{TOC['root']}.html"
+    with Visit(browser, f"{roots[scheme]}/index.html", roots[scheme]) as visit:
+        visit.page.wait_for_url(first)
+        assert visit.complaints == []
+    door = (HTML / "index.html").read_text(encoding="utf-8")
+    assert "<title>Beyond Feedforward</title>" in door
+    assert f'<a href="{TOC["root"]}.html">' in door
+
+
+@from_server_and_disk
+def test_search_finds(browser: Browser, roots: dict, scheme: str) -> None:
+    with Visit(browser, f"{roots[scheme]}/search.html?q=handwriting", roots[scheme]) as visit:
+        found = visit.page.locator("#search-results li a")
+        found.first.wait_for()
+        assert "book/index.html" in " ".join(a.get_attribute("href") for a in found.all())
+        assert visit.complaints == []
+
+
+def test_reader_chooses_light_or_dark(browser: Browser, roots: dict) -> None:
+    url = f"{roots['http']}/{TOC['root']}.html"
+    with Visit(browser, url, roots["http"], color_scheme="light") as visit:
+        visit.page.locator(".theme-switch-button:visible").click()
+        visit.page.reload()
+        assert visit.page.locator("html").get_attribute("data-theme") == "dark"
+
+
+# Can these tests fail? ---------------------------------------------------------------------------------
+
+FAULTY = """<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Faulty</title><h1 id="a">Faulty</h1>
+<a href="#a">fine</a><a href="nowhere.html">no file</a><a href="#nowhere">no anchor</a>
+<img src="_images/x.png" alt="short"><div style="width: 400px">wide</div>
+<script>console.error("complaint")</script><script src="https://example.invalid/x.js"></script></html>"""
+
+
+def test_planted_faults_are_seen(browser: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "faulty.html"
+    path.write_text(FAULTY, encoding="utf-8")
+    assert broken_links(path) == ["nowhere.html", "#nowhere", "_images/x.png"]
+    assert alt_faults(path) == ["_images/x.png: 'short'"]
+    with Visit(browser, path.as_uri(), tmp_path.as_uri()) as visit:
+        assert visit.external == ["https://example.invalid/x.js"]
+        assert any(complaint.startswith("complaint") for complaint in visit.complaints)
+        visit.page.set_viewport_size({"width": 320, "height": 640})
+        assert overflow(visit.page)[0].startswith('<div style="width: 400px">')
