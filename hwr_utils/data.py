@@ -149,7 +149,9 @@ def load_mnist() -> Pairs:
     mirrors = list(MIRRORS)
     arrays = {
         name: parse_idx(
-            _read_given(Path(given).expanduser(), name) if given else _read_cached(name, mirrors),
+            _read_given(Path(os.path.expanduser(given)), name)
+            if given
+            else _read_cached(name, mirrors),
             name,
         )
         for name in FILES
@@ -202,7 +204,7 @@ def parse_idx(content: bytes, name: str) -> np.ndarray:
 def _read_given(folder: Path, name: str) -> bytes:
     """The content of one file in the folder that the user pointed at."""
     expected = FILES[name]
-    path = next((p for p in (folder / f"{name}.gz", folder / name) if p.exists()), None)
+    path = next((p for p in (folder / f"{name}.gz", folder / name) if os.path.exists(p)), None)
     if path is None:
         raise _unavailable(f"HWR_DATA_DIR is {folder}, which has neither {name}.gz nor {name}.")
     try:
@@ -213,8 +215,8 @@ def _read_given(folder: Path, name: str) -> bytes:
     if hashlib.sha256(content).hexdigest() != expected.sha256:
         raise _unavailable(
             f"{path} is not the published file.",
-            f"its content begins {content[:16]!r} and has SHA-256 {_digest(content)}",
-            f"expected are {expected.size} bytes with SHA-256 {expected.sha256[:12]}...",
+            f"unpacked, it begins {content[:16]!r};",
+            f"it must be {expected.size} bytes with SHA-256 {expected.sha256}",
         )
     return content
 
@@ -249,12 +251,13 @@ def _fetch(name: str, mirrors: list[str], *tried: str) -> bytes:
             packed = _download(url, expected.packed_size)
             if hashlib.sha256(packed).hexdigest() != expected.packed_sha256:
                 raise ValueError(
-                    f"{len(packed)} bytes that begin {packed[:12]!r} and have SHA-256 "
-                    f"{_digest(packed)}, not the published {expected.packed_size} bytes"
+                    f"{len(packed)} bytes with a wrong SHA-256 came; they begin {packed[:12]!r} "
+                    f"(the published file has {expected.packed_size} bytes)"
                 )
         except Exception as error:  # whatever it is, the next mirror may do better
             mirrors.append(mirrors.pop(mirrors.index(mirror)))
-            tried += (f"{url}: {type(error).__name__}: {error}".splitlines()[0][:240],)
+            cause = " ".join(str(error).split())[-160:]  # requests puts the cause last
+            tried += (f"{url}: {type(error).__name__}: {cause}",)
         else:
             return packed
     raise _unavailable(f"no mirror serves {name}.gz.", *tried)
@@ -326,10 +329,6 @@ def _publish(packed: bytes, path: Path) -> None:
         raise _unavailable(
             f"the cache {path.parent} cannot be written: {error.strerror}."
         ) from error
-
-
-def _digest(content: bytes) -> str:
-    return f"{hashlib.sha256(content).hexdigest()[:12]}..."
 
 
 def _unavailable(problem: str, *tried: str) -> DataUnavailable:
