@@ -383,3 +383,40 @@ def plot_kernels(
     kernels = np.asarray(kernels, dtype=float)
     largest = float(np.max(np.abs(kernels), initial=0.0)) or 1.0
     plot_images(kernels, titles, columns, (-largest, largest), cmap="RdBu_r")
+
+
+def plot_graph(inputs: Mapping[str, Sequence[str]]) -> None:
+    """Draw a directed graph from top to bottom: a box per node, an arrow from each node to those that use it.
+
+    Nodes that take nothing have a dashed frame.
+
+    Args:
+        inputs: node -> the nodes whose results it takes, every node after its inputs. The name is written in the box.
+
+    No source: plotting.
+
+    >>> plot_graph({"x": [], "kernel": [], "x @ kernel": ["x", "kernel"]})
+    """
+    level = dict.fromkeys(inputs, 0)  # steps to the end: a node stands just above its use
+    for node in reversed(list(inputs)):
+        for source in inputs[node]:
+            level[source] = max(level[source], level[node] + 1)
+    rows = [[n for n in inputs if level[n] == r] for r in range(max(level.values(), default=0) + 1)]
+    fig, ax = plt.subplots(figsize=(WIDTH, 0.2 + 0.78 * len(rows)))
+    ax.set(xlim=(0, 1), ylim=(-0.5, len(rows) - 0.5))
+    ax.set_axis_off()
+    boxes = {}
+    for height, row in enumerate(rows):
+        for column, node in enumerate(row):
+            color, dash = (COLORS[0], "-") if inputs[node] else (COLORS[1], "--")
+            frame = {"boxstyle": "round,pad=0.4", "fc": PAPER, "ec": color, "ls": dash, "lw": 1.6}
+            x = (column + 0.5) / len(row)
+            boxes[node] = ax.text(x, height, node, ha="center", va="center", size=9.5, bbox=frame)
+    fig.canvas.draw()  # gives each box its size, where the arrows end
+    for node, sources in inputs.items():
+        for source in sources:
+            start, end = boxes[source], boxes[node]
+            ends = {"patchA": start.get_bbox_patch(), "patchB": end.get_bbox_patch()}
+            arrow = {"arrowstyle": "->", "color": TEXT, "linewidth": 1.4, **ends}
+            ax.annotate("", end.get_position(), start.get_position(), arrowprops=arrow)
+    plt.show()

@@ -104,3 +104,16 @@ def test_figures_are_transparent():
     figures.plot_lines({"a": ([0, 1], [0, 1])}, "x", "y")
     plt.gcf().canvas.draw()
     assert np.asarray(plt.gcf().canvas.buffer_rgba())[0, 0, 3] == 0
+
+
+def test_graph_puts_each_node_above_its_users():
+    figures.plot_graph(
+        {"x": [], "w": [], "read w": ["w"], "x @ w": ["x", "read w"], "out": ["x @ w"]}
+    )
+    boxes = {text.get_text(): text for text in axes()[0].texts if text.get_text()}
+    height = {name: box.get_position()[1] for name, box in boxes.items()}
+    assert height == {"w": 3, "x": 2, "read w": 2, "x @ w": 1, "out": 0}
+    arrows = [text.arrow_patch for text in axes()[0].texts if not text.get_text()]
+    assert len(arrows) == 4
+    dashed = {n for n, box in boxes.items() if box.get_bbox_patch().get_linestyle() == "--"}
+    assert dashed == {"x", "w"}
