@@ -139,10 +139,9 @@ def conv2d_gradients(
     windows = _windows(padded, kernel.shape[:2], strides)
     _check_output_gradient(output_gradient, windows.shape[:3] + kernel.shape[3:])
 
+    # (channels, kernel_height, kernel_width, filters), then channels to their place
     kernel_gradient = np.tensordot(windows, output_gradient, ((0, 1, 2), (0, 1, 2)))
-    kernel_gradient = kernel_gradient.transpose(
-        1, 2, 0, 3
-    )  # from (channels, rows, columns, filters)
+    kernel_gradient = np.moveaxis(kernel_gradient, 0, 2)
     padded_gradient = np.zeros_like(padded)
     gradient_windows = _windows(padded_gradient, kernel.shape[:2], strides)
     for row, column in np.ndindex(kernel.shape[:2]):
