@@ -557,6 +557,26 @@ def test_training_digits_vary_and_keep_their_ink(digits):
     assert abs(x_train.mean() / x_test.mean() - 1) < 0.05
 
 
+def test_distortions_fill_the_ranges_that_the_docstring_promises():
+    maps = np.array(data._random_affines(60_000)).reshape(-1, 2, 3)
+    square, offset = maps[:, :, :2], maps[:, :, 2]
+    centre = np.array([14.5, 14.5])
+    width = np.hypot(square[:, 0, 0], square[:, 1, 0])
+    angle = np.degrees(np.arctan2(square[:, 1, 0], square[:, 0, 0]))
+    height = np.linalg.det(square) / width
+    along = (square[:, 0, 0] * square[:, 0, 1] + square[:, 1, 0] * square[:, 1, 1]) / width
+    for got, low, high in (
+        ((square @ centre + offset - centre)[:, 0], -2, 2),
+        ((square @ centre + offset - centre)[:, 1], -2, 2),
+        (angle, -15, 15),
+        (width, 0.85, 1.15),
+        (height, 0.85, 1.15),
+        (along / height, -0.25, 0.25),
+    ):
+        assert [got.min(), got.max()] == pytest.approx([low, high], abs=(high - low) / 1000)
+        assert got.mean() == pytest.approx((low + high) / 2, abs=(high - low) / 100)
+
+
 def test_training_validation_and_test_share_no_drawing(monkeypatch):
     same_place = [(1.0, 0.0, 0.0, 0.0, 1.0, 0.0)] * 60_000
     monkeypatch.setattr(data, "_random_affines", lambda count: same_place)
