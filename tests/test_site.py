@@ -235,6 +235,10 @@ def test_formulas_are_set(opened: Visit) -> None:
     formulas = opened.page.locator(".bd-article .math")
     assert formulas.locator("mjx-container").count() == formulas.count()
     assert opened.page.locator("mjx-merror").count() == 0
+    spoken = formulas.locator("mjx-assistive-mml").all_text_contents()
+    assert [formula for formula in spoken if "\\" in formula] == [], (
+        "a command MathJax does not know"
+    )
     assert any("mathjax" in url for url in opened.requests) == (formulas.count() > 0)
 
 
