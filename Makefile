@@ -35,7 +35,7 @@ run: .all        ## execute the notebooks and store their outputs; NB=04 runs on
 jupyter: .all    ## open JupyterLab; saving a notebook writes its .md twin
 	@$(BIN)/jupyter lab notebooks
 
-lint: .all       ## ruff, mypy, notebook pairs, workflows
+lint: .all       ## ruff, mypy, notebook pairs
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check hwr_utils tests tools book/_ext
 	@$(BIN)/mypy

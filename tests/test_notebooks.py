@@ -85,7 +85,7 @@ def test_each_figure_has_name_caption_and_alt_text(notebook):
         meta = cell.metadata.get("mystnb", {})
         assert re.fullmatch(r"fig-[a-z0-9-]+", meta["figure"]["name"]), cell.source
         assert len(meta["figure"]["caption"]) > 20
-        assert 30 <= len(meta["image"]["alt"]) <= 320, len(meta["image"]["alt"])
+        assert 30 <= len(meta["image"]["alt"]) <= 250, len(meta["image"]["alt"])
         assert meta["image"]["alt"] != meta["figure"]["caption"]
 
 
