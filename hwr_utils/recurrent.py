@@ -1,0 +1,281 @@
+"""Recurrent layers in NumPy, with back-propagation through time: what Part II builds by hand, and Keras agrees with.
+
+Sequences are `(batch, timesteps, features)`, a hidden state is `(batch, units)`. A gradient function takes the same
+numbers as its layer and `output_gradient`, the gradient of the loss with respect to the layer's output; it returns the
+gradient of the loss with respect to each input. Numbers are floating point, and their dtype stays.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hwr_utils.layers import _check_shape, _float_array
+
+# Simple recurrent layer -------------------------------------------------------------------------
+
+
+def simple_rnn(
+    sequences: np.ndarray,
+    kernel: np.ndarray,
+    recurrent_kernel: np.ndarray,
+    bias: np.ndarray | None = None,
+    initial_state: np.ndarray | None = None,
+    return_sequences: bool = False,
+) -> np.ndarray:
+    """Read sequences timestep by timestep: h_t = tanh(x_t @ kernel + h_(t-1) @ recurrent_kernel + bias).
+
+    Args:
+        sequences: `(batch, timesteps, features)` floats, at least one timestep.
+        kernel: `(features, units)` weights from the input.
+        recurrent_kernel: `(units, units)` weights from the hidden state; row i holds what unit i sends.
+        bias: `(units,)`; None adds nothing.
+        initial_state: `(batch, units)`, the hidden state before the first timestep; None is all zeros.
+        return_sequences: give the hidden state after each timestep, not only after the last.
+
+    Returns:
+        hidden state `(batch, units)`, or `(batch, timesteps, units)` with `return_sequences`; from -1 to 1.
+
+    Raises:
+        TypeError: sequences that are not floats.
+        ValueError: a shape that does not fit.
+
+    Source: Elman (1990), https://doi.org/10.1207/s15516709cog1402_1; tanh as in `keras.layers.SimpleRNN`.
+
+    >>> one = np.log(3.0)  # tanh(log 3) = 0.8
+    >>> sequences = np.array([[[one], [0.0]]])
+    >>> simple_rnn(sequences, np.array([[1.0]]), np.array([[one / 0.8]]), return_sequences=True)
+    array([[[0.8],
+            [0.8]]])
+    """
+    hidden_states = _hidden_states(sequences, kernel, recurrent_kernel, bias, initial_state)
+    return hidden_states[:, 1:] if return_sequences else hidden_states[:, -1]
+
+
+def simple_rnn_gradients(
+    sequences: np.ndarray,
+    kernel: np.ndarray,
+    recurrent_kernel: np.ndarray,
+    output_gradient: np.ndarray,
+    bias: np.ndarray | None = None,
+    initial_state: np.ndarray | None = None,
+    return_sequences: bool = False,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The gradients of `simple_rnn`, by back-propagation through time from the last timestep to the first.
+
+    Args:
+        sequences: as in `simple_rnn`.
+        kernel: as in `simple_rnn`.
+        recurrent_kernel: as in `simple_rnn`.
+        output_gradient: the shape of the output, `(batch, units)`, or `(batch, timesteps, units)` with
+            `return_sequences`.
+        bias: as in `simple_rnn`.
+        initial_state: as in `simple_rnn`.
+        return_sequences: as in `simple_rnn`.
+
+    Returns:
+        sequences_gradient, kernel_gradient, recurrent_kernel_gradient, bias_gradient, initial_state_gradient: shaped
+        like sequences, kernel, recurrent_kernel, `(units,)` and `(batch, units)`.
+
+    Raises:
+        TypeError: sequences that are not floats.
+        ValueError: a shape that does not fit.
+
+    Source: Werbos (1990), https://doi.org/10.1109/5.58337.
+
+    >>> sequences = np.zeros((1, 3, 1))  # all states are 0, where the slope of tanh is 1
+    >>> kernel, recurrent_kernel, sent_back = np.array([[[1.0]], [[0.5]], [[8.0]]])
+    >>> gradients = simple_rnn_gradients(sequences, kernel, recurrent_kernel, sent_back)
+    >>> gradients[0].ravel()  # each step back multiplies by 0.5
+    array([2., 4., 8.])
+    >>> gradients[3], gradients[4]  # 2 + 4 + 8, and 2 x 0.5
+    (array([14.]), array([[1.]]))
+    """
+    hidden_states = _hidden_states(sequences, kernel, recurrent_kernel, bias, initial_state)
+    before, after = hidden_states[:, :-1], hidden_states[:, 1:]
+    arriving = np.zeros_like(after)  # what the loss sends to each hidden state directly
+    shape = after.shape if return_sequences else after[:, -1].shape
+    _check_shape("output_gradient", output_gradient, shape, "the shape of the layer's output")
+    arriving[:, slice(None) if return_sequences else -1] = output_gradient
+
+    z_gradient = np.empty_like(after)  # z is the weighted sum inside tanh
+    from_later = np.zeros_like(before[:, 0])
+    for t in reversed(range(after.shape[1])):
+        z_gradient[:, t] = (arriving[:, t] + from_later) * (1 - after[:, t] ** 2)
+        from_later = z_gradient[:, t] @ recurrent_kernel.T
+    every_timestep = ((0, 1), (0, 1))  # of every sequence: the weights are shared
+    return (
+        z_gradient @ kernel.T,
+        np.tensordot(sequences, z_gradient, every_timestep),
+        np.tensordot(before, z_gradient, every_timestep),
+        z_gradient.sum(axis=(0, 1)),
+        from_later,
+    )
+
+
+# Fully recurrent network ------------------------------------------------------------------------
+
+
+def fully_recurrent(
+    sequences: np.ndarray,
+    kernel: np.ndarray,
+    recurrent_kernel: np.ndarray,
+    bias: np.ndarray | None = None,
+    *,
+    output_units: int,
+) -> np.ndarray:
+    """Let each unit hear each unit, and read the last ones: outputs are units of the recurrent pool, too.
+
+    An output hears the hidden units with one timestep of delay, because all units change at the same moment.
+
+    Args:
+        sequences: `(batch, timesteps, features)` floats, at least one timestep.
+        kernel: `(features, units)` weights from the input.
+        recurrent_kernel: `(units, units)` weights from each unit to each unit; row i holds what unit i sends.
+        bias: `(units,)`; None adds nothing.
+        output_units: how many units, the last ones, are outputs; from 1 to units. The others are hidden.
+
+    Returns:
+        outputs `(batch, timesteps, output_units)`, from -1 to 1.
+
+    Raises:
+        TypeError: sequences that are not floats.
+        ValueError: a shape or a number of outputs that does not fit.
+
+    Source: Williams and Zipser (1989), https://doi.org/10.1162/neco.1989.1.2.270; here with tanh.
+
+    >>> sequences = np.array([[[np.log(3.0)], [0.0]]])  # tanh(log 3) = 0.8
+    >>> kernel = np.array([[1.0, 0.0]])  # only the hidden unit sees the input
+    >>> recurrent_kernel = np.array([[0.0, np.log(3.0) / 0.8], [0.0, 0.0]])  # and sends it to the output
+    >>> fully_recurrent(sequences, kernel, recurrent_kernel, output_units=1)
+    array([[[0. ],
+            [0.8]]])
+    """
+    pool = simple_rnn(sequences, kernel, recurrent_kernel, bias, return_sequences=True)
+    _check_output_units(output_units, pool.shape[2])
+    return pool[:, :, -output_units:]
+
+
+def fully_recurrent_gradients(
+    sequences: np.ndarray,
+    kernel: np.ndarray,
+    recurrent_kernel: np.ndarray,
+    output_gradient: np.ndarray,
+    bias: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The gradients of `fully_recurrent`: the loss speaks to the outputs only, and through them to each unit.
+
+    Args:
+        sequences: as in `fully_recurrent`.
+        kernel: as in `fully_recurrent`.
+        recurrent_kernel: as in `fully_recurrent`.
+        output_gradient: `(batch, timesteps, output_units)`, the shape of the output.
+        bias: as in `fully_recurrent`.
+
+    Returns:
+        sequences_gradient, kernel_gradient, recurrent_kernel_gradient, bias_gradient: shaped like sequences, kernel,
+        recurrent_kernel and `(units,)`.
+
+    Raises:
+        TypeError: sequences that are not floats.
+        ValueError: a shape that does not fit.
+
+    Source: Werbos (1990), https://doi.org/10.1109/5.58337.
+
+    >>> sequences, kernel = np.zeros((1, 2, 1)), np.array([[1.0, 0.0]])
+    >>> recurrent_kernel = np.array([[0.0, 0.5], [0.0, 0.0]])  # from the hidden unit to the output
+    >>> sent_back = np.array([[[0.0], [8.0]]])  # a loss after the second timestep
+    >>> fully_recurrent_gradients(sequences, kernel, recurrent_kernel, sent_back)[0].ravel()
+    array([4., 0.])
+    """
+    units = np.shape(recurrent_kernel)[-1]
+    if np.ndim(output_gradient) != 3:
+        raise ValueError(
+            f"output_gradient has shape {np.shape(output_gradient)}; it must be (batch, timesteps, "
+            "output_units), the shape of the output"
+        )
+    output_units = output_gradient.shape[2]
+    _check_output_units(output_units, units)
+    to_pool = np.pad(output_gradient, ((0, 0), (0, 0), (units - output_units, 0)))
+    weights = (sequences, kernel, recurrent_kernel, to_pool, bias)
+    return simple_rnn_gradients(*weights, return_sequences=True)[:4]
+
+
+# Dynamics ---------------------------------------------------------------------------------------
+
+
+def spectral_radius(recurrent_kernel: np.ndarray) -> float:
+    """The size of a matrix's largest eigenvalue: how much a small state grows per timestep in the long run.
+
+    Args:
+        recurrent_kernel: `(units, units)` weights.
+
+    Returns:
+        the largest absolute value among the eigenvalues, real or complex; at least 0.
+
+    Raises:
+        ValueError: the matrix is not square.
+
+    Source: linear algebra; its part in recurrent networks in Pascanu et al. (2013),
+    https://proceedings.mlr.press/v28/pascanu13.html.
+
+    >>> spectral_radius(np.array([[0.0, -0.25], [1.0, 0.0]]))  # eigenvalues 0.5i and -0.5i: (0.5i)^2 = -0.25
+    0.5
+    """
+    shape = np.shape(recurrent_kernel)
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise ValueError(
+            f"recurrent_kernel has shape {shape}; it must be (units, units): a weight from each unit "
+            "to each unit"
+        )
+    return float(np.abs(np.linalg.eigvals(recurrent_kernel)).max())
+
+
+# Shared by the functions above ------------------------------------------------------------------
+
+
+def _hidden_states(
+    sequences: np.ndarray,
+    kernel: np.ndarray,
+    recurrent_kernel: np.ndarray,
+    bias: np.ndarray | None,
+    initial_state: np.ndarray | None,
+) -> np.ndarray:
+    """The initial state and the hidden state after each timestep, `(batch, timesteps + 1, units)`."""
+    sequences = _sequence_array(sequences)
+    batch, timesteps, features = sequences.shape
+    if np.ndim(kernel) != 2 or kernel.shape[0] != features:
+        raise ValueError(
+            f"kernel has shape {np.shape(kernel)}; it must be (features, units) with the sequences' "
+            f"{features} features"
+        )
+    units = kernel.shape[1]
+    _check_shape("recurrent_kernel", recurrent_kernel, (units, units), "from each unit to each")
+    z = sequences @ kernel  # the part that needs no memory, for all timesteps at once
+    if bias is not None:
+        _check_shape("bias", bias, (units,), "one number per unit")
+        z = z + bias
+    hidden_states = np.zeros((batch, timesteps + 1, units), z.dtype)
+    if initial_state is not None:
+        _check_shape("initial_state", initial_state, (batch, units), "a hidden state per sequence")
+        hidden_states[:, 0] = initial_state
+    for t in range(timesteps):
+        hidden_states[:, t + 1] = np.tanh(z[:, t] + hidden_states[:, t] @ recurrent_kernel)
+    return hidden_states
+
+
+def _sequence_array(sequences: np.ndarray) -> np.ndarray:
+    sequences = _float_array("sequences", sequences)
+    if sequences.ndim != 3 or sequences.shape[1] < 1:
+        raise ValueError(
+            f"sequences has shape {sequences.shape}; it must be (batch, timesteps, features) with at "
+            "least one timestep; a single sequence becomes that with sequence[None]"
+        )
+    return sequences
+
+
+def _check_output_units(output_units: int, units: int) -> None:
+    if not isinstance(output_units, int | np.integer) or not 1 <= output_units <= units:
+        raise ValueError(
+            f"output_units is {output_units!r}; with {units} units in the pool it must be a whole "
+            f"number from 1 to {units}"
+        )

@@ -1,0 +1,236 @@
+"""The recurrent layers give the numbers worked out on paper, agree with Keras, and have true gradients."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hwr_utils import layers, recurrent
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def assert_equal(got, expected):
+    """Equal in shape, and nowhere further apart than float64 sums in another order."""
+    got, expected = np.asarray(got), np.asarray(expected)
+    assert got.shape == expected.shape
+    assert got.dtype == expected.dtype == np.float64
+    assert np.abs(got - expected).max() < 1e-9
+
+
+# 4 sequences, 6 timesteps, 3 features, 5 units: no two sizes are equal, so a mixed-up axis shows
+SEQUENCES = normal(4, 6, 3)
+KERNEL, RECURRENT, BIAS = normal(3, 5, seed=1), normal(5, 5, seed=2) / 2, normal(5, seed=3)
+START = normal(4, 5, seed=4)
+
+
+# Worked by hand ---------------------------------------------------------------------------------
+
+
+def test_simple_rnn_by_hand():
+    # unit 0 hears the input, unit 1 hears unit 0; tanh(log 3) = 0.8, tanh(log 2) = 0.6
+    sequences = np.array([[[np.log(3)], [0.0], [np.log(2)]]])
+    kernel, recurrent_kernel = np.array([[1.0, 0.0]]), np.array([[0.0, np.log(2) / 0.8], [0, 0]])
+    outputs = recurrent.simple_rnn(sequences, kernel, recurrent_kernel, return_sequences=True)
+    assert_equal(outputs, [[[0.8, 0.0], [0.0, 0.6], [0.6, 0.0]]])
+    last = recurrent.simple_rnn(sequences, kernel, recurrent_kernel)
+    assert_equal(last, [[0.6, 0.0]])
+
+
+def test_bias_and_initial_state_by_hand():
+    zeros, start, bias = np.zeros((1, 1, 1)), np.array([[0.5, 0.0]]), np.array([0.0, np.log(3)])
+    recurrent_kernel = np.array([[2 * np.log(2), 0.0], [0.0, 0.0]])  # 0.5 x 2 log 2 = log 2
+    output = recurrent.simple_rnn(zeros, np.ones((1, 2)), recurrent_kernel, bias, start)
+    assert_equal(output, [[0.6, 0.8]])
+
+
+def test_fully_recurrent_reads_the_last_units():
+    weights = (SEQUENCES, KERNEL, RECURRENT, BIAS)
+    pool = recurrent.simple_rnn(*weights, return_sequences=True)
+    assert_equal(recurrent.fully_recurrent(*weights, output_units=2), pool[:, :, 3:])
+    assert_equal(recurrent.fully_recurrent(*weights, output_units=5), pool)
+
+
+def test_spectral_radius_by_hand():
+    assert recurrent.spectral_radius(np.diag([0.5, -3.0, 2.0])) == 3.0
+    assert recurrent.spectral_radius(np.array([[0.0, 7.0], [0.0, 0.0]])) == 0.0
+    assert recurrent.spectral_radius(np.array([[3.0, -4.0], [4.0, 3.0]])) == pytest.approx(5)
+
+
+# Equal to Keras ---------------------------------------------------------------------------------
+
+
+def keras_layer(return_sequences):
+    layer = keras.layers.SimpleRNN(5, return_sequences=return_sequences, dtype="float64")
+    layer.build(SEQUENCES.shape)
+    layer.set_weights([KERNEL, RECURRENT, BIAS])
+    return layer
+
+
+@pytest.mark.parametrize("return_sequences", [False, True])
+@pytest.mark.parametrize("start", [None, START])
+def test_simple_rnn_and_its_gradients_equal_keras(return_sequences, start):
+    layer = keras_layer(return_sequences)
+    sequences = tf.Variable(SEQUENCES)
+    state = tf.Variable(np.zeros((4, 5)) if start is None else start)
+    with tf.GradientTape() as tape:
+        expected = layer(sequences, initial_state=state)
+        sent_back = normal(*expected.shape, seed=5)
+        loss = tf.reduce_sum(expected * sent_back)
+    variables = [sequences, *(weight.value for weight in layer.trainable_weights), state]
+    output = recurrent.simple_rnn(SEQUENCES, KERNEL, RECURRENT, BIAS, start, return_sequences)
+    assert_equal(output, expected)
+    weights = (SEQUENCES, KERNEL, RECURRENT, sent_back, BIAS, start, return_sequences)
+    gradients = recurrent.simple_rnn_gradients(*weights)
+    for by_hand, by_keras in zip(gradients, tape.gradient(loss, variables), strict=True):
+        assert_equal(by_hand, by_keras)
+
+
+def test_fully_recurrent_gradients_equal_tensorflow():
+    variables = [tf.Variable(array) for array in (SEQUENCES, KERNEL, RECURRENT, BIAS)]
+    sent_back = normal(4, 6, 2, seed=5)
+    with tf.GradientTape() as tape:
+        pool, outputs = tf.zeros((4, 5), tf.float64), []
+        for t in range(6):
+            pool = tf.tanh(variables[0][:, t] @ variables[1] + pool @ variables[2] + variables[3])
+            outputs.append(pool[:, 3:])
+        loss = tf.reduce_sum(tf.stack(outputs, axis=1) * sent_back)
+    by_hand = recurrent.fully_recurrent_gradients(SEQUENCES, KERNEL, RECURRENT, sent_back, BIAS)
+    for ours, theirs in zip(by_hand, tape.gradient(loss, variables), strict=True):
+        assert_equal(ours, theirs)
+
+
+# True gradients ---------------------------------------------------------------------------------
+
+
+def numerical_gradient(loss, array, step=1e-5):
+    """Central differences: each number a little up, a little down."""
+    gradient = np.zeros_like(array)
+    for index in np.ndindex(array.shape):
+        up, down = array.copy(), array.copy()
+        up[index] += step
+        down[index] -= step
+        gradient[index] = (loss(up) - loss(down)) / (2 * step)
+    return gradient
+
+
+def assert_gradients(gradients, loss, arrays):
+    for place, (gradient, array) in enumerate(zip(gradients, arrays, strict=True)):
+
+        def loss_of(changed, place=place):
+            return loss(*arrays[:place], changed, *arrays[place + 1 :])
+
+        expected = numerical_gradient(loss_of, array)
+        assert gradient.shape == array.shape
+        assert np.linalg.norm(gradient - expected) < 1e-6 * np.linalg.norm(expected)
+
+
+@pytest.mark.parametrize("return_sequences", [False, True])
+def test_simple_rnn_gradients_are_true(return_sequences):
+    arrays = [SEQUENCES, KERNEL, RECURRENT, BIAS, START]
+    sent_back = normal(*recurrent.simple_rnn(*arrays, return_sequences).shape, seed=5)
+    gradients = recurrent.simple_rnn_gradients(
+        *arrays[:3], sent_back, *arrays[3:], return_sequences
+    )
+    assert_gradients(
+        gradients,
+        lambda *changed: (recurrent.simple_rnn(*changed, return_sequences) * sent_back).sum(),
+        arrays,
+    )
+
+
+def test_fully_recurrent_gradients_are_true():
+    arrays = [SEQUENCES, KERNEL, RECURRENT, BIAS]
+    sent_back = normal(4, 6, 2, seed=5)
+    gradients = recurrent.fully_recurrent_gradients(*arrays[:3], sent_back, BIAS)
+    assert_gradients(
+        gradients,
+        lambda *changed: (recurrent.fully_recurrent(*changed, output_units=2) * sent_back).sum(),
+        arrays,
+    )
+
+
+# What must hold for all -------------------------------------------------------------------------
+
+SIZES = st.integers(1, 5)
+
+
+@given(SIZES, SIZES, SIZES, st.integers(0, 2**16))
+@settings(max_examples=30, deadline=None)
+def test_one_timestep_is_a_feedforward_layer(batch, features, units, seed):
+    inputs, kernel = normal(batch, features, seed=seed), normal(features, units, seed=seed + 1)
+    recurrent_kernel, bias = normal(units, units, seed=seed + 2), normal(units, seed=seed + 3)
+    output = recurrent.simple_rnn(inputs[:, None], kernel, recurrent_kernel, bias)
+    assert_equal(output, layers.tanh(layers.dense(inputs, kernel, bias)))
+
+
+@given(SIZES, SIZES, st.integers(0, 2**16))
+@settings(max_examples=30, deadline=None)
+def test_a_sequence_can_be_read_in_two_parts(first, second, seed):
+    sequences = normal(2, first + second, 3, seed=seed)
+    whole = recurrent.simple_rnn(sequences, KERNEL, RECURRENT, BIAS)
+    middle = recurrent.simple_rnn(sequences[:, :first], KERNEL, RECURRENT, BIAS)
+    assert_equal(recurrent.simple_rnn(sequences[:, first:], KERNEL, RECURRENT, BIAS, middle), whole)
+
+
+@given(st.integers(0, 2**16), st.floats(-3, 3))
+@settings(max_examples=30, deadline=None)
+def test_spectral_radius_scales_with_the_matrix(seed, factor):
+    matrix = normal(6, 6, seed=seed)
+    scaled = recurrent.spectral_radius(factor * matrix)
+    assert scaled == pytest.approx(abs(factor) * recurrent.spectral_radius(matrix), abs=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_dtype_stays(dtype):
+    sequences, kernel, recurrent_kernel, bias, start = (
+        array.astype(dtype) for array in (SEQUENCES, KERNEL, RECURRENT, BIAS, START)
+    )
+    weights = (sequences, kernel, recurrent_kernel)
+    results = [
+        recurrent.simple_rnn(*weights, bias, start),
+        recurrent.fully_recurrent(*weights, output_units=2),
+        *recurrent.simple_rnn_gradients(*weights, np.ones((4, 5), dtype), bias, start),
+        *recurrent.fully_recurrent_gradients(*weights, np.ones((4, 6, 2), dtype), bias),
+    ]
+    assert [result.dtype for result in results] == [dtype] * 11
+
+
+def test_no_function_changes_its_arguments():
+    arrays = [a.copy() for a in (SEQUENCES, KERNEL, RECURRENT, BIAS, START, np.ones((4, 6, 5)))]
+    for array in arrays:
+        array.flags.writeable = False  # a write would raise
+    *weights, bias, start, sent_back = arrays
+    recurrent.simple_rnn(*weights, bias, start)
+    recurrent.simple_rnn_gradients(*weights, sent_back, bias, start, return_sequences=True)
+    recurrent.fully_recurrent_gradients(*weights, sent_back[:, :, :2], bias)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: recurrent.simple_rnn(SEQUENCES.astype(np.uint8), KERNEL, RECURRENT), TypeError, r"sequences has dtype uint8; .* sequences.astype\('float32'\)"),
+        (lambda: recurrent.simple_rnn(SEQUENCES[0], KERNEL, RECURRENT), ValueError, r"sequences has shape \(6, 3\); it must be \(batch, timesteps, features\) .* sequence\[None\]"),
+        (lambda: recurrent.simple_rnn(SEQUENCES[:, :0], KERNEL, RECURRENT), ValueError, r"sequences has shape \(4, 0, 3\); .* at least one timestep"),
+        (lambda: recurrent.simple_rnn(SEQUENCES, KERNEL.T, RECURRENT), ValueError, r"kernel has shape \(5, 3\); it must be \(features, units\) with the sequences' 3 features"),
+        (lambda: recurrent.simple_rnn(SEQUENCES, KERNEL, KERNEL), ValueError, r"recurrent_kernel has shape \(3, 5\); it must be \(5, 5\)"),
+        (lambda: recurrent.simple_rnn(SEQUENCES, KERNEL, RECURRENT, np.ones(1)), ValueError, r"bias has shape \(1,\); it must be \(5,\): one number per unit"),
+        (lambda: recurrent.simple_rnn(SEQUENCES, KERNEL, RECURRENT, None, np.ones(5)), ValueError, r"initial_state has shape \(5,\); it must be \(4, 5\)"),
+        (lambda: recurrent.simple_rnn_gradients(SEQUENCES, KERNEL, RECURRENT, np.ones((4, 6, 5))), ValueError, r"output_gradient has shape \(4, 6, 5\); it must be \(4, 5\)"),
+        (lambda: recurrent.simple_rnn_gradients(SEQUENCES, KERNEL, RECURRENT, np.ones((4, 5)), return_sequences=True), ValueError, r"output_gradient has shape \(4, 5\); it must be \(4, 6, 5\)"),
+        (lambda: recurrent.fully_recurrent(SEQUENCES, KERNEL, RECURRENT, output_units=0), ValueError, "output_units is 0; with 5 units in the pool it must be a whole number from 1 to 5"),
+        (lambda: recurrent.fully_recurrent(SEQUENCES, KERNEL, RECURRENT, output_units=6), ValueError, "output_units is 6; with 5 units"),
+        (lambda: recurrent.fully_recurrent(SEQUENCES, KERNEL, RECURRENT, output_units=2.0), ValueError, "output_units is 2.0; with 5 units"),
+        (lambda: recurrent.fully_recurrent_gradients(SEQUENCES, KERNEL, RECURRENT, np.ones((4, 2))), ValueError, r"output_gradient has shape \(4, 2\); it must be \(batch, timesteps, output_units\)"),
+        (lambda: recurrent.fully_recurrent_gradients(SEQUENCES, KERNEL, RECURRENT, np.ones((4, 6, 7))), ValueError, "output_units is 7; with 5 units"),
+        (lambda: recurrent.fully_recurrent_gradients(SEQUENCES, KERNEL, RECURRENT, np.ones((4, 5, 2))), ValueError, r"output_gradient has shape \(4, 5, 5\); it must be \(4, 6, 5\)"),
+        (lambda: recurrent.spectral_radius(KERNEL), ValueError, r"recurrent_kernel has shape \(3, 5\); it must be \(units, units\)"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_refused(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
