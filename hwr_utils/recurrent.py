@@ -218,7 +218,7 @@ def spectral_radius(recurrent_kernel: np.ndarray) -> float:
     Source: linear algebra; its part in recurrent networks in Pascanu et al. (2013),
     https://proceedings.mlr.press/v28/pascanu13.html.
 
-    >>> spectral_radius(np.array([[0.0, -0.25], [1.0, 0.0]]))  # eigenvalues 0.5i and -0.5i: (0.5i)^2 = -0.25
+    >>> spectral_radius(np.array([[0.25, 8.0], [0.0, -0.5]]))  # eigenvalues on the diagonal; 8 is none
     0.5
     """
     shape = np.shape(recurrent_kernel)
