@@ -10,14 +10,14 @@ SYNC := $(BIN)/uv sync --quiet --frozen --inexact --python $(RUN)
 HTML := _build/html
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test test-long run jupyter lint lock clean
+.PHONY: help book serve test test-long run new jupyter lint lock dist clean
 
 help:            ## print the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 
 book: .docs      ## build the HTML book from the stored outputs
 	@$(RUN) tools/notebooks.py sync
-	@$(BIN)/jupyter-book build -W -n --keep-going --quiet .
+	@$(BIN)/jupyter-book build -W -n --keep-going --quiet . > /dev/null
 	@echo "The book is built. Open $(HTML)/index.html, or run: make serve"
 
 serve: book      ## build the book and serve it on this machine
@@ -32,6 +32,9 @@ test-long: book .all ## make test and the tests that take hours
 run: .all        ## execute the notebooks and store their outputs; NB=04 runs one chapter
 	@$(RUN) tools/notebooks.py run $(NB)
 
+new: .all        ## start a chapter: NB=19_many_devices
+	@$(RUN) tools/notebooks.py new $(NB)
+
 jupyter: .all    ## open JupyterLab; saving a notebook writes its .md twin
 	@$(BIN)/jupyter lab notebooks
 
@@ -45,8 +48,13 @@ lock: .all       ## resolve pyproject.toml anew into uv.lock and environment.yml
 	@$(BIN)/uv lock --python $(RUN)
 	@$(RUN) tools/lock.py
 
+dist: book       ## zip the built book, to read without a network
+	@mkdir -p dist
+	@$(RUN) -m zipfile -c dist/beyond-feedforward.zip $(HTML)/.
+	@echo "The book is in dist/beyond-feedforward.zip. Unzip it and open index.html."
+
 clean:           ## remove what is built; the environment stays
-	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf _build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Two stamps say which groups of uv.lock are installed: a second `make book` installs nothing.
 .PHONY: .docs .all

@@ -3,6 +3,7 @@
     python tools/notebooks.py sync         carry prose edits from .md into .ipynb; outputs stay
     python tools/notebooks.py check        fail when a twin, a count or the first cell is out of step
     python tools/notebooks.py run [NB...]  execute top to bottom on a clean kernel and store the outputs
+    python tools/notebooks.py new NN_name  write the .md of a new chapter, and put it into _toc.yml
 
 The .md twin is what people edit. The .ipynb is its snapshot: the same cells plus outputs, executed on real MNIST.
 """
@@ -317,12 +318,49 @@ def run(twins: list[Path]) -> None:
         sys.exit(f"over the time its header promises, so not stored: {', '.join(slow)}")
 
 
+def new(names: list[str]) -> None:
+    """Start a chapter from tools/chapter.md, and list it in _toc.yml after the chapters before it."""
+    if len(names) != 1 or not re.fullmatch(r"[0-9]{2}_[a-z0-9_]+", names[0]):
+        sys.exit(
+            f"got {' '.join(names) or 'no name'}; name one chapter: make new NB=19_many_devices"
+        )
+    name = names[0]
+    number, title = int(name[:2]), name[3:].replace("_", " ").capitalize()
+    taken = sorted(NOTEBOOKS.glob(f"{name[:2]}_*"))
+    if taken:
+        sys.exit(f"chapter {name[:2]} exists: {taken[0].name}; choose another number")
+    toc = ROOT / "_toc.yml"
+    lines = toc.read_text(encoding="utf-8").splitlines()
+    listed = [(i, line) for i, line in enumerate(lines) if re.search(r"file: notebooks/\d\d", line)]
+    before = [i for i, line in listed if int(line.split("notebooks/")[1][:2]) < number]
+    if not before:
+        sys.exit(f"_toc.yml lists no chapter before {name[:2]}; add this one by hand")
+    place = before[-1] + 1
+    while place < len(lines) and lines[place].lstrip().startswith("title:"):
+        place += 1
+    lines[place:place] = [f"      - file: notebooks/{name}", f"        title: {name[:2]} {title}"]
+    template = (ROOT / "tools" / "chapter.md").read_text(encoding="utf-8")
+    for word, value in (
+        ("TITLE", title),
+        ("NUMBER", str(number)),
+        ("NAME", name[3:].replace("_", "-")),
+    ):
+        template = template.replace(word, value)
+    write_atomically(NOTEBOOKS / f"{name}.md", template)
+    write_atomically(toc, "\n".join(lines) + "\n")
+    print(f"Write notebooks/{name}.md, then run: make run NB={name[:2]}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("verb", choices=["sync", "check", "run"])
+    parser.add_argument("verb", choices=["sync", "check", "run", "new"])
     parser.add_argument("names", nargs="*", help="start of a notebook's name, for example 04")
     arguments = parser.parse_args()
-    {"sync": sync, "check": check, "run": run}[arguments.verb](find_notebooks(arguments.names))
+    if arguments.verb == "new":
+        new(arguments.names)
+    else:
+        verb = {"sync": sync, "check": check, "run": run}[arguments.verb]
+        verb(find_notebooks(arguments.names))
 
 
 if __name__ == "__main__":
