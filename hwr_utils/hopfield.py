@@ -61,14 +61,17 @@ def pseudo_inverse_weights(patterns: ArrayLike) -> np.ndarray:
            [-0.333, -0.333,  0.   ]])
     """
     signs = _pattern_table(patterns)
-    rank = int(np.linalg.matrix_rank(signs))
-    if rank == signs.shape[1]:
+    _, sizes, directions = np.linalg.svd(signs, full_matrices=False)
+    directions = directions[
+        sizes > 1e-9 * sizes[0]
+    ]  # an orthonormal basis of what the patterns span
+    if len(directions) == signs.shape[1]:
         raise ValueError(
-            f"the patterns span all {rank} units, so every state would be stable; store fewer than "
-            f"{rank} independent patterns"
+            f"the patterns span all {signs.shape[1]} units, so every state would be stable; store "
+            "fewer independent patterns than units"
         )
-    projection = np.linalg.pinv(signs) @ signs
-    weights = (projection + projection.T) / 2  # symmetric to the last bit
+    weights = directions.T @ directions
+    weights = (weights + weights.T) / 2  # symmetric to the last bit
     np.fill_diagonal(weights, 0)
     return weights
 

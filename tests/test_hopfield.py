@@ -285,9 +285,9 @@ def test_dense_recall_holds_more_than_units():
 
 def test_modern_recall_by_hand():
     patterns = [[2.0, 0.0], [0.0, 1.0]]
-    # likeness of (log 2, log 2) is 2 log 2 and log 2; times beta 1: weights 4 / 6 and 2 / 6
-    got = hopfield.modern_recall(patterns, np.full((3, 2), np.log(2)), 1.0)
-    assert np.abs(got - [8 / 6, 2 / 6]).max() < 1e-12
+    # likeness of (log 2, log 2) is 2 log 2 and log 2; times beta 2: weights 16 / 20 and 4 / 20
+    got = hopfield.modern_recall(patterns, np.full((3, 2), np.log(2)), 2.0)
+    assert np.abs(got - [1.6, 0.2]).max() < 1e-12
     assert got.shape == (3, 2)
 
 
