@@ -111,7 +111,10 @@ def plot_images(
         if index < len(images):
             image = images[index]
             ax.imshow(
-                image[..., 0] if image.shape[-1:] == (1,) else image, cmap, vmin=low, vmax=high
+                image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image,
+                cmap,
+                vmin=low,
+                vmax=high,
             )
             if titles is not None:
                 ax.set_title(str(titles[index]), pad=3)

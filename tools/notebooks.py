@@ -231,6 +231,18 @@ def shrink_png(encoded: str) -> str:
     return base64.b64encode(best).decode()
 
 
+def merge_streams(outputs: list[Any]) -> list[Any]:
+    """Printed lines as one output: on a busy machine they arrive in pieces."""
+    merged: list[Any] = []
+    for output in outputs:
+        last = merged[-1] if merged else {}
+        if output.output_type == "stream" and last.get("name") == output.name:
+            last["text"] += output.text
+        else:
+            merged.append(output)
+    return merged
+
+
 def clean(notebook: Any) -> None:
     """Drop what differs from machine to machine; refuse what a reader must not see."""
     notebook.metadata.kernelspec = {
@@ -241,6 +253,7 @@ def clean(notebook: Any) -> None:
     notebook.metadata.language_info = {"name": "python", "pygments_lexer": "ipython3"}
     for number, cell in enumerate((c for c in notebook.cells if c.cell_type == "code"), 1):
         cell.metadata.pop("execution", None)
+        cell.outputs = merge_streams(cell.outputs)
         for output in cell.outputs:
             if output.output_type == "stream" and output.name == "stderr":
                 sys.exit(
