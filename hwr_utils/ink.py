@@ -1,0 +1,246 @@
+"""Any picture of one digit -> the 28 x 28 pixels that the networks of this book expect. Built in chapter 09.
+
+`normalise` takes these steps: `load_picture` reads a file, `lift_ink` takes the paper away, `keep_ink` the noise and
+the specks, `thicken` helps thin lines, and `fit_box` and `centre_by_mass`, both in `data`, bring the digit to MNIST's
+size and place.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hwr_utils.data import centre_by_mass, fit_box
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""What `load_picture` reads. Formats for which Pillow starts another program, such as EPS, stay out."""
+MAX_PIXELS = 50_000_000
+"""What a large telephone camera takes; decoded, such a picture fills 200 MB."""
+WORKING_SIZE = 300
+"""Pixels of the longer side of the picture in which the ink is looked for; the digit ends in a box of 20."""
+LEAST_CONTRAST = 20
+"""Ink stands out from its paper by at least this much, of 255."""
+
+
+class NoDigitSeen(ValueError):
+    """The picture holds no ink that stands out from its paper."""
+
+
+def load_picture(source: str | Path | Image.Image) -> np.ndarray:
+    """Read a picture as brightness: upright, on white where it is transparent, at most `WORKING_SIZE` a side.
+
+    The size is checked before anything is decoded. A rotation that the camera noted (EXIF) is carried out.
+
+    Args:
+        source: path of a file in one of `FORMATS`, or a Pillow image.
+
+    Returns:
+        uint8 `(height, width)` from 0, black, to 255, white; of 16 bits a pixel, 65,535 is white.
+
+    Raises:
+        OSError: the file does not exist, or may not be read.
+        ValueError: it is not a picture, or is damaged, or has more than `MAX_PIXELS` pixels.
+
+    No source: it reads a file.
+
+    >>> from PIL import Image
+    >>> load_picture(Image.new("RGBA", (3, 2), (0, 0, 0, 0)))  # black, but transparent: white paper shows
+    array([[255, 255, 255],
+           [255, 255, 255]], dtype=uint8)
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    if isinstance(source, Image.Image):
+        return _grey(_bearable(source))
+    with open(source, "rb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of sizes that are refused here, and of odd metadata
+        try:
+            picture = _bearable(Image.open(file, formats=FORMATS))
+            picture.draft(None, (2 * WORKING_SIZE, 2 * WORKING_SIZE))  # a JPEG is decoded smaller
+            return _grey(picture)
+        except Exception as error:  # a damaged file can raise nearly anything
+            unknown = isinstance(error, UnidentifiedImageError)
+            cause = f"it is none of {', '.join(FORMATS)}" if unknown else error
+            raise ValueError(
+                f"{source} cannot be read: {cause}; save it as PNG or JPEG, or take a new picture"
+            ) from error
+
+
+def _bearable(picture: Image.Image) -> Image.Image:
+    if not 0 < (pixels := picture.width * picture.height) <= MAX_PIXELS:
+        raise ValueError(
+            f"the picture has {pixels:,} pixels; it must have 1 to {MAX_PIXELS:,}: make it smaller"
+        )
+    return picture
+
+
+def _grey(picture: Image.Image) -> np.ndarray:
+    from PIL import Image, ImageOps
+
+    picture = ImageOps.exif_transpose(picture)  # a copy: the caller's picture stays as it is
+    if picture.mode.startswith("I"):  # 16 bits a pixel; 65535 / 257 = 255
+        picture = Image.fromarray((np.asarray(picture) / 257).clip(0, 255).round().astype(np.uint8))
+    elif picture.has_transparency_data:
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture.convert("RGBA"))
+    picture = picture.convert("L")
+    picture.thumbnail((WORKING_SIZE, WORKING_SIZE))
+    return np.asarray(picture)
+
+
+def ink_is_dark(picture: np.ndarray) -> bool:
+    """Tell dark ink on light paper from light ink on dark paper.
+
+    Ink is rare and stands out far; paper is common and lies near the average around it. So the cubed differences from
+    a smoothed picture sum to the sign of the ink. A shadow's edge has as much on its dark side as on its light side.
+
+    Args:
+        picture: uint8 `(height, width)` brightness.
+
+    Returns:
+        whether the ink is darker than its paper.
+
+    No source: the sign of the third central moment, the skewness of statistics.
+
+    >>> page = np.full((9, 9), 200, np.uint8)
+    >>> page[2:7, 4] = 30
+    >>> ink_is_dark(page), ink_is_dark(255 - page)
+    (True, False)
+    """
+    from scipy import ndimage
+
+    smooth = ndimage.gaussian_filter(picture.astype(float), min(picture.shape) / 6, truncate=2)
+    return bool(((picture - smooth) ** 3).sum() < 0)
+
+
+def lift_ink(picture: np.ndarray) -> np.ndarray:
+    """Subtract the paper from a picture, and turn the ink bright.
+
+    The paper is what a grey opening leaves: of each bright mark nothing, when a square of a third of the picture does
+    not fit into it; of a wide shadow all. The difference is then divided by what there was to gain over the paper, so
+    that ink in a shadow is as strong as ink in the light.
+
+    Args:
+        picture: uint8 `(height, width)` brightness, dark ink on light paper or light ink on dark paper.
+
+    Returns:
+        float64 `(height, width)`: 0 is paper, up to 255 is ink; noise lies on both sides of 0.
+
+    Source: the top-hat of Meyer (1979), "Iterative image transformations", https://doi.org/10.1177/27.1.438499.
+
+    >>> page = np.tile(np.arange(0, 90, 10), (9, 1)).astype(np.uint8)  # paper, brighter to the right
+    >>> page[3:6, 4] = 255
+    >>> lift_ink(page).round().astype(int)[4].tolist()  # the slope is gone
+    [0, 0, 0, 0, 255, 0, 0, 0, 0]
+    """
+    from scipy import ndimage
+
+    bright = 255.0 - picture if ink_is_dark(picture) else picture.astype(float)
+    bright = ndimage.gaussian_filter(bright, max(picture.shape) / WORKING_SIZE)  # 1 pixel at most
+    side = max(2, min(picture.shape) // 3)
+    wide = np.pad(bright, side, mode="reflect", reflect_type="odd")  # a slope goes on as a slope
+    paper = ndimage.grey_opening(wide, (side, side))[side:-side, side:-side]
+    ink = 255 * (bright - paper) / np.maximum(255 - paper, 32)  # 32 bounds the noise in deep shade
+    return ink - np.median(ink)
+
+
+def keep_ink(lifted: np.ndarray) -> np.ndarray:
+    """Keep the connected parts that are ink, with their soft edges, and scale full ink to 255.
+
+    A part is what holds together above a third of full ink; it counts when some of it reaches a half. Parts that the
+    picture's edge cuts, a table or a shadow, fall away when a part of some weight lies inside; so do specks.
+
+    Args:
+        lifted: `(height, width)` as `lift_ink` gives it.
+
+    Returns:
+        uint8 `(height, width)` from 0, paper, to 255, ink.
+
+    Raises:
+        NoDigitSeen: the ink does not stand out by `LEAST_CONTRAST`, or by eight times the paper's noise.
+
+    No source: the thresholds were chosen on drawn pages, see tests/test_ink.py.
+
+    >>> lifted = np.zeros((9, 9))
+    >>> lifted[2:7, 4], lifted[2:7, 5], lifted[0, 0] = 100, 20, 30  # a stroke, its soft edge, a speck
+    >>> keep_ink(lifted)[[0, 4]].tolist()
+    [[0, 0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 255, 51, 0, 0, 0]]
+    """
+    from scipy import ndimage
+
+    noise = 1.4826 * np.median(np.abs(lifted))  # the standard deviation, when it is normal
+    full = np.percentile(lifted[lifted >= lifted.max() / 2], 90)
+    least = max(LEAST_CONTRAST, 8 * noise)
+    if full < least:
+        raise NoDigitSeen(
+            f"no digit seen: nothing stands out from the paper by more than {max(full, 0):.0f} of 255, "
+            f"and ink must by {least:.0f}; write with a darker pen, or take the picture closer"
+        )
+    parts, _ = ndimage.label(lifted >= full / 3, np.ones((3, 3)))
+    weight = np.bincount(parts.ravel(), np.clip(lifted, 0, None).ravel())
+    weight[~np.isin(np.arange(len(weight)), parts[lifted >= full / 2])] = 0
+    inner = weight.copy()
+    inner[np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])] = 0
+    if inner.max() > weight.max() / 20:
+        weight = inner
+    kept = ndimage.binary_dilation((weight > weight.max() / 50)[parts], np.ones((3, 3)))
+    return np.where(kept, lifted * (255 / full), 0).clip(0, 255).round().astype(np.uint8)
+
+
+def thicken(ink: np.ndarray) -> np.ndarray:
+    """Widen thin strokes to a tenth of the digit's longer side, 2 pixels of MNIST's 20.
+
+    In a box of 20 pixels a thinner line turns grey, and the networks have learned from white strokes.
+
+    Args:
+        ink: uint8 `(height, width)` from 0, paper, to 255, ink; not blank.
+
+    Returns:
+        uint8 of the same shape; strokes that are wide enough stay as they are.
+
+    No source: a grey dilation. Over a bar of width w the mean distance to the paper is (w + 2) / 4 pixels.
+
+    >>> page = np.zeros((60, 60), np.uint8)
+    >>> page[5:55, 30:32] = 255  # 50 long, 2 wide: 5 are wanted
+    >>> int((thicken(page)[30] > 0).sum())
+    5
+    """
+    from scipy import ndimage
+
+    stroke = ink > ink.max() / 2
+    rows, columns = np.flatnonzero(stroke.any(axis=1)), np.flatnonzero(stroke.any(axis=0))
+    wanted = (max(np.ptp(rows), np.ptp(columns)) + 1) / 10
+    width = 4 * ndimage.distance_transform_edt(stroke)[stroke].mean() - 2
+    return ndimage.maximum_filter(ink, max(round(wanted - width), 0) + 1)
+
+
+def normalise(source: str | Path | Image.Image) -> np.ndarray:
+    """Bring a picture of one digit to the size, the place and the brightness of MNIST's images.
+
+    Args:
+        source: path of a picture, or a Pillow image: a photograph, a scan or a drawing of one digit.
+
+    Returns:
+        uint8 `(28, 28)` from 0, paper, to 255, ink: the longer side of the digit is 20, its centre of mass at 14.
+
+    Raises:
+        NoDigitSeen: the picture is blank.
+        OSError: the file does not exist, or may not be read.
+        ValueError: the picture cannot be read or is too large.
+
+    Source: the preparation of MNIST, in LeCun et al. (1998), https://doi.org/10.1109/5.726791, section III.A.
+
+    >>> from PIL import Image, ImageDraw
+    >>> page = Image.new("L", (200, 300), "white")
+    >>> ImageDraw.Draw(page).line([(50, 40), (50, 200)], "black", 16)  # 161 high, 16 wide
+    >>> rows, columns = np.nonzero(normalise(page) > 127)
+    >>> int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1  # 20 high, 16 * 20 / 161 = 2 wide
+    (20, 2)
+    """
+    return centre_by_mass(fit_box(thicken(keep_ink(lift_ink(load_picture(source))))))
