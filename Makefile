@@ -50,8 +50,8 @@ lock: .all       ## resolve pyproject.toml anew into uv.lock and environment.yml
 
 dist: book       ## zip the built book, to read without a network
 	@mkdir -p dist
-	@$(RUN) -m zipfile -c dist/beyond-feedforward.zip $(HTML)/.
-	@echo "The book is in dist/beyond-feedforward.zip. Unzip it and open index.html."
+	@$(RUN) -m zipfile -c dist/book.zip $(HTML)/.
+	@echo "The book is in dist/book.zip. Unzip it and open index.html."
 
 clean:           ## remove what is built; the environment stays
 	rm -rf _build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
