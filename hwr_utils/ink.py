@@ -144,7 +144,7 @@ def lift_ink(picture: np.ndarray) -> np.ndarray:
     bright = 255.0 - picture if ink_is_dark(picture) else picture.astype(float)
     bright = ndimage.gaussian_filter(bright, max(picture.shape) / WORKING_SIZE)  # 1 pixel at most
     side = max(2, min(picture.shape) // 3)
-    wide = np.pad(bright, side, mode="reflect", reflect_type="odd")  # a slope goes on as a slope
+    wide = np.pad(bright, side, mode="edge")  # the paper goes on beyond the picture
     paper = ndimage.grey_opening(wide, (side, side))[side:-side, side:-side]
     ink = 255 * (bright - paper) / np.maximum(255 - paper, 32)  # 32 bounds the noise in deep shade
     return ink - np.median(ink)
@@ -183,7 +183,7 @@ def keep_ink(lifted: np.ndarray) -> np.ndarray:
             f"and ink must by {least:.0f}; write with a darker pen, or take the picture closer"
         )
     parts, _ = ndimage.label(lifted >= full / 3, np.ones((3, 3)))
-    weight = np.bincount(parts.ravel(), np.clip(lifted, 0, None).ravel())
+    weight = np.bincount(parts.ravel(), lifted.ravel())
     weight[~np.isin(np.arange(len(weight)), parts[lifted >= full / 2])] = 0
     inner = weight.copy()
     inner[np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])] = 0
