@@ -69,6 +69,12 @@ def read_pair(twin: Path) -> Any:
     if snapshot.exists():
         stored = nbformat.read(snapshot, as_version=4)
         notebook = combine_inputs_with_outputs(notebook, stored, fmt=TWIN)
+        # jupytext also hands outputs to changed code that stands in the same place: those are stale.
+        # The set-up cell prints nothing here, so a new address in it needs no execution.
+        ran = {cell.id: cell.source for cell in stored.cells}
+        for cell in [c for c in notebook.cells if c.cell_type == "code"][1:]:
+            if ran.get(cell.get("id")) != cell.source:
+                cell.outputs, cell.execution_count = [], None
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     notebook.metadata.pop("jupytext", None)  # jupytext.toml says it for all notebooks
     for cell in notebook.cells:
