@@ -190,11 +190,10 @@ def recursive_net_gradients(
     arriving[:-1] = output_gradient  # the last row collects what is sent to no child
     for level in reversed(levels):
         z_gradient[level] = arriving[level] * (1 - states[level] ** 2)
-        to_children = np.tensordot(z_gradient[level], child_kernels, (1, 2))
-        np.add.at(arriving, children[level], to_children)  # a shared child gets a sum
-    kernel_gradient = features.T @ z_gradient
-    child_kernels_gradient = np.tensordot(states[children], z_gradient, (0, 0))
-    return z_gradient @ kernel.T, kernel_gradient, child_kernels_gradient, z_gradient.sum(axis=0)
+        for row, child_kernel in zip(children[level].T, child_kernels, strict=True):
+            np.add.at(arriving, row, z_gradient[level] @ child_kernel.T)  # sums, where shared
+    per_place = np.stack([states[row].T @ z_gradient for row in children.T])  # all nodes share them
+    return z_gradient @ kernel.T, features.T @ z_gradient, per_place, z_gradient.sum(axis=0)
 
 
 # Shared by the functions above ------------------------------------------------------------------
@@ -213,16 +212,16 @@ def _hidden_states(
     inputs, units = np.shape(kernel)[:1], np.shape(child_kernels)[-1:]
     _check_shape("features", features, (nodes, *inputs), "a row per node, a column per kernel row")
     _check_shape("kernel", kernel, (*inputs, *units), "(features, units)")
-    every_place = (max_children, *units, *units)
-    _check_shape("child_kernels", child_kernels, every_place, "a matrix per place of a child")
+    _check_shape("child_kernels", child_kernels, (max_children, *units, *units), "one per place")
     z = features @ kernel
     if bias is not None:
         _check_shape("bias", bias, units, "one number per unit")
         z = z + bias
+    stacked = np.reshape(child_kernels, (-1, *units))  # one product serves all children
     states = np.zeros((nodes + 1, *units), z.dtype)
     for level in levels:
-        from_children = np.tensordot(states[children[level]], child_kernels, 2)  # (level, units)
-        states[level] = np.tanh(z[level] + from_children)
+        from_children = states[children[level]].reshape(len(level), -1)  # side by side
+        states[level] = np.tanh(z[level] + from_children @ stacked)
     return states, levels
 
 

@@ -252,7 +252,7 @@ def changed(node, place, child):
         (lambda: recursive.recursive_net(FEATURES[0], CHILDREN, KERNEL, CHILD_KERNELS), ValueError, r"features has shape \(4,\); it must be \(9, 4\)"),
         (lambda: recursive.recursive_net(FEATURES, CHILDREN, KERNEL.T, CHILD_KERNELS), ValueError, r"features has shape \(9, 4\); it must be \(9, 5\): a row per node, a column per kernel row"),
         (lambda: recursive.recursive_net(FEATURES, CHILDREN, KERNEL[:, :3], CHILD_KERNELS), ValueError, r"kernel has shape \(4, 3\); it must be \(4, 5\): \(features, units\)"),
-        (lambda: recursive.recursive_net(FEATURES, CHILDREN, KERNEL, CHILD_KERNELS[:2]), ValueError, r"child_kernels has shape \(2, 5, 5\); it must be \(3, 5, 5\): a matrix per place of a child"),
+        (lambda: recursive.recursive_net(FEATURES, CHILDREN, KERNEL, CHILD_KERNELS[:2]), ValueError, r"child_kernels has shape \(2, 5, 5\); it must be \(3, 5, 5\): one per place"),
         (lambda: recursive.recursive_net(FEATURES, CHILDREN, KERNEL, CHILD_KERNELS[0]), ValueError, r"child_kernels has shape \(5, 5\); it must be \(3, 5, 5\)"),
         (lambda: recursive.recursive_net(FEATURES, CHILDREN, KERNEL, CHILD_KERNELS, BIAS[:1]), ValueError, r"bias has shape \(1,\); it must be \(5,\): one number per unit"),
         (lambda: recursive.recursive_net(FEATURES, changed(4, 0, 1), KERNEL, CHILD_KERNELS), ValueError, "holds the cycle"),
