@@ -97,13 +97,14 @@ def tree_levels(children: np.ndarray) -> list[np.ndarray]:
     done = np.append(
         np.zeros(nodes, bool), True
     )  # the last place, which is also place -1: no child
-    levels = []
-    while not done.all():
-        level = np.flatnonzero(done[children].all(axis=1) & ~done[:-1])
-        if not level.size:
+    levels, waiting = [], np.arange(nodes)
+    while waiting.size:
+        ready = done[children[waiting]].all(axis=1)
+        if not ready.any():
             raise ValueError(_cycle(children, done))
-        levels.append(level)
-        done[level] = True
+        levels.append(waiting[ready])
+        done[levels[-1]] = True
+        waiting = waiting[~ready]
     return levels
 
 
