@@ -309,16 +309,16 @@ def _lstm_states(
     initial_state: tuple[np.ndarray, np.ndarray] | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The gates after each timestep, and the states from the initial ones on."""
-    states = (None,) if initial_state is None else initial_state
-    z, hidden_states = _start(sequences, kernel, recurrent_kernel, states[0], gates=4)
+    first = None if initial_state is None else initial_state[0]
+    z, hidden_states = _start(sequences, kernel, recurrent_kernel, first, gates=4)
     cell_states = np.zeros_like(hidden_states)
     if initial_state is not None:
-        shapes, shape = [np.shape(state) for state in states], hidden_states[:, 0].shape
+        shapes, shape = [np.shape(state) for state in initial_state], hidden_states[:, 0].shape
         if shapes != [shape, shape]:
             raise ValueError(
                 f"initial_state has shapes {shapes}; it must be a hidden state and a cell state, each {shape}"
             )
-        cell_states[:, 0] = states[1]
+        cell_states[:, 0] = initial_state[1]
     if bias is not None:
         _check_shape("bias", bias, (z.shape[2],), "one number per unit and gate")
         z = z + bias
