@@ -92,24 +92,13 @@ def simple_rnn_gradients(
     """
     hidden_states = _hidden_states(sequences, kernel, recurrent_kernel, bias, initial_state)
     before, after = hidden_states[:, :-1], hidden_states[:, 1:]
-    arriving = np.zeros_like(after)  # what the loss sends to each hidden state directly
-    shape = after.shape if return_sequences else after[:, -1].shape
-    _check_shape("output_gradient", output_gradient, shape, "the shape of the layer's output")
-    arriving[:, slice(None) if return_sequences else -1] = output_gradient
-
+    arriving = _arriving_gradient(output_gradient, after, return_sequences)
     z_gradient = np.empty_like(after)  # z is the weighted sum inside tanh
     from_later = np.zeros_like(before[:, 0])
     for t in reversed(range(after.shape[1])):
         z_gradient[:, t] = (arriving[:, t] + from_later) * (1 - after[:, t] ** 2)
         from_later = z_gradient[:, t] @ recurrent_kernel.T
-    every_timestep = ((0, 1), (0, 1))  # of every sequence: the weights are shared
-    return (
-        z_gradient @ kernel.T,
-        np.tensordot(sequences, z_gradient, every_timestep),
-        np.tensordot(before, z_gradient, every_timestep),
-        z_gradient.sum(axis=(0, 1)),
-        from_later,
-    )
+    return (*_shared_gradients(sequences, kernel, before, z_gradient), from_later)
 
 
 # Fully recurrent network ------------------------------------------------------------------------
@@ -287,43 +276,33 @@ def gru_gradients(
     weights = (sequences, kernel, recurrent_kernel, bias, initial_state, reset_after)
     hidden_states, parts = _gru_states(*weights)
     states, units = hidden_states[:, :-1], hidden_states.shape[2]
-    from_later = np.zeros_like(states[:, 0])
-    shape = states.shape if return_sequences else from_later.shape
-    _check_shape("output_gradient", output_gradient, shape, "the shape of the layer's output")
-    arriving = np.zeros_like(states)  # what the loss sends to each hidden state directly
-    arriving[:, slice(None) if return_sequences else -1] = output_gradient
-
-    to_gates, to_candidate = recurrent_kernel[:, : 2 * units].T, recurrent_kernel[:, 2 * units :].T
+    arriving = _arriving_gradient(output_gradient, hidden_states[:, 1:], return_sequences)
+    gates, new = slice(2 * units), slice(2 * units, None)
     a_gradient = np.empty((*states.shape[:2], 3 * units), states.dtype)  # inside sigmoid and tanh
+    from_later = np.zeros_like(states[:, 0])
     for t in reversed(range(states.shape[1])):
         h, (z, r, candidate, sent) = states[:, t], parts[:, :, t]
         before, after = (1, r) if reset_after else (r, 1)
         gradient = arriving[:, t] + from_later
         a_candidate = gradient * (1 - z) * (1 - candidate**2)
-        back = (a_candidate * after) @ to_candidate
+        back = (a_candidate * after) @ recurrent_kernel[:, new].T
         a_update = gradient * (h - candidate) * z * (1 - z)
         a_reset = (a_candidate * sent if reset_after else back * h) * r * (1 - r)
-        a_gates = np.concatenate([a_update, a_reset], axis=1)
-        a_gradient[:, t] = np.concatenate([a_gates, a_candidate], axis=1)
-        from_later = gradient * z + back * before + a_gates @ to_gates
+        a_gradient[:, t] = np.concatenate([a_update, a_reset, a_candidate], axis=1)
+        a_gates = a_gradient[:, t, gates]
+        from_later = gradient * z + back * before + a_gates @ recurrent_kernel[:, gates].T
 
-    every_timestep = ((0, 1), (0, 1))  # of every sequence: the weights are shared
-    received, bias_gradient = a_gradient, a_gradient.sum(axis=(0, 1))
+    shared = _shared_gradients(sequences, kernel, states, a_gradient)
+    sequences_gradient, kernel_gradient, recurrent_gradient, bias_gradient = shared
+    speaker, listener = states, a_gradient[:, :, new]  # of what is sent to the candidate
     if reset_after:
-        received = a_gradient.copy()  # what arrives at the recurrent kernel: less at the candidate
-        received[:, :, 2 * units :] *= parts[1]
-        bias_gradient = np.stack([bias_gradient, received.sum(axis=(0, 1))])
-    recurrent_gradient = np.tensordot(states, received, every_timestep)
-    if not reset_after:
-        product = np.tensordot(parts[1] * states, received, every_timestep)
-        recurrent_gradient[:, 2 * units :] = product[:, 2 * units :]
-    return (
-        a_gradient @ kernel.T,
-        np.tensordot(sequences, a_gradient, every_timestep),
-        recurrent_gradient,
-        bias_gradient,
-        from_later,
-    )
+        listener = parts[1] * listener
+        for_state = np.append(bias_gradient[gates], listener.sum(axis=(0, 1)))
+        bias_gradient = np.stack([bias_gradient, for_state])
+    else:
+        speaker = parts[1] * speaker
+    recurrent_gradient[:, new] = np.tensordot(speaker, listener, ((0, 1), (0, 1)))
+    return sequences_gradient, kernel_gradient, recurrent_gradient, bias_gradient, from_later
 
 
 def _gru_states(
@@ -433,6 +412,31 @@ def _start(
         _check_shape("initial_state", initial_state, (batch, units), "a hidden state per sequence")
         hidden_states[:, 0] = initial_state
     return z, hidden_states
+
+
+def _arriving_gradient(
+    output_gradient: np.ndarray, hidden_states: np.ndarray, return_sequences: bool
+) -> np.ndarray:
+    """What the loss sends to the hidden state of each timestep directly."""
+    arriving = np.zeros_like(hidden_states)
+    outputs = slice(None) if return_sequences else -1
+    shape = arriving[:, outputs].shape
+    _check_shape("output_gradient", output_gradient, shape, "the shape of the layer's output")
+    arriving[:, outputs] = output_gradient
+    return arriving
+
+
+def _shared_gradients(
+    sequences: np.ndarray, kernel: np.ndarray, before: np.ndarray, z_gradient: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The gradients of sequences, kernel, recurrent kernel and bias: shared weights sum over all timesteps."""
+    every_timestep = ((0, 1), (0, 1))  # of every sequence
+    return (
+        z_gradient @ kernel.T,
+        np.tensordot(sequences, z_gradient, every_timestep),
+        np.tensordot(before, z_gradient, every_timestep),
+        z_gradient.sum(axis=(0, 1)),
+    )
 
 
 def _sequence_array(sequences: np.ndarray) -> np.ndarray:
