@@ -331,6 +331,152 @@ def _lstm_states(
     return z, hidden_states, cell_states
 
 
+# GRU --------------------------------------------------------------------------------------------
+
+
+def gru(
+    sequences: np.ndarray,
+    kernel: np.ndarray,
+    recurrent_kernel: np.ndarray,
+    bias: np.ndarray | None = None,
+    initial_state: np.ndarray | None = None,
+    return_sequences: bool = False,
+    reset_after: bool = True,
+) -> np.ndarray:
+    """Read sequences with gated recurrent units: h_t = z_t * h_(t-1) + (1 - z_t) * candidate_t.
+
+    The update gate z, the reset gate r and the candidate stand side by side in the weights, in Keras' order.
+
+    Args:
+        sequences: `(batch, timesteps, features)` floats, at least one timestep.
+        kernel: `(features, 3 * units)` weights from the input.
+        recurrent_kernel: `(units, 3 * units)` weights from the hidden state; row i holds what unit i sends.
+        bias: `(2, 3 * units)` with `reset_after`, for the input and for the hidden state, else `(3 * units,)`; None
+            adds nothing.
+        initial_state: `(batch, units)`, the hidden state before the first timestep; None is all zeros.
+        return_sequences: give the hidden state after each timestep, not only after the last.
+        reset_after: the reset gate multiplies what the hidden state sends to the candidate; False: the hidden state
+            itself, before it is sent.
+
+    Returns:
+        hidden state `(batch, units)`, or `(batch, timesteps, units)` with `return_sequences`.
+
+    Raises:
+        TypeError: sequences that are not floats.
+        ValueError: a shape that does not fit.
+
+    Source: Cho et al. (2014), https://doi.org/10.3115/v1/D14-1179, as in `keras.layers.GRU`.
+
+    >>> kernel = np.array([[0.0, 0.0, np.log(3.0)]])  # both gates are half open; tanh(log 3) = 0.8
+    >>> gru(np.ones((1, 2, 1)), kernel, np.zeros((1, 3)), return_sequences=True).round(9)
+    array([[[0.4],
+            [0.6]]])
+    """
+    weights = (sequences, kernel, recurrent_kernel, bias, initial_state, reset_after)
+    hidden_states = _gru_states(*weights)[0]
+    return hidden_states[:, 1:] if return_sequences else hidden_states[:, -1]
+
+
+def gru_gradients(
+    sequences: np.ndarray,
+    kernel: np.ndarray,
+    recurrent_kernel: np.ndarray,
+    output_gradient: np.ndarray,
+    bias: np.ndarray | None = None,
+    initial_state: np.ndarray | None = None,
+    return_sequences: bool = False,
+    reset_after: bool = True,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The gradients of `gru`, by back-propagation through time from the last timestep to the first.
+
+    Args:
+        sequences: as in `gru`.
+        kernel: as in `gru`.
+        recurrent_kernel: as in `gru`.
+        output_gradient: the shape of the output, `(batch, units)`, or `(batch, timesteps, units)` with
+            `return_sequences`.
+        bias: as in `gru`.
+        initial_state: as in `gru`.
+        return_sequences: as in `gru`.
+        reset_after: as in `gru`.
+
+    Returns:
+        sequences_gradient, kernel_gradient, recurrent_kernel_gradient, bias_gradient, initial_state_gradient: shaped
+        like sequences, kernel, recurrent_kernel, the bias that `reset_after` asks for, and `(batch, units)`.
+
+    Raises:
+        TypeError: sequences that are not floats.
+        ValueError: a shape that does not fit.
+
+    Source: Werbos (1990), https://doi.org/10.1109/5.58337, on the units of Cho et al. (2014).
+
+    >>> sequences, sent_back = np.zeros((1, 3, 1)), np.array([[8.0]])
+    >>> gradients = gru_gradients(sequences, np.zeros((1, 3)), np.zeros((1, 3)), sent_back)
+    >>> gradients[4]  # each step back passes through a half open update gate: 8 / 2 / 2 / 2
+    array([[1.]])
+    """
+    weights = (sequences, kernel, recurrent_kernel, bias, initial_state, reset_after)
+    hidden_states, parts = _gru_states(*weights)
+    states, units = hidden_states[:, :-1], hidden_states.shape[2]
+    arriving = _arriving_gradient(output_gradient, hidden_states[:, 1:], return_sequences)
+    gates, new = slice(2 * units), slice(2 * units, None)
+    a_gradient = np.empty((*states.shape[:2], 3 * units), states.dtype)  # inside sigmoid and tanh
+    from_later = np.zeros_like(states[:, 0])
+    for t in reversed(range(states.shape[1])):
+        h, (z, r, candidate, sent) = states[:, t], parts[:, :, t]
+        before, after = (1, r) if reset_after else (r, 1)
+        gradient = arriving[:, t] + from_later
+        a_candidate = gradient * (1 - z) * (1 - candidate**2)
+        back = (a_candidate * after) @ recurrent_kernel[:, new].T
+        a_update = gradient * (h - candidate) * z * (1 - z)
+        a_reset = (a_candidate * sent if reset_after else back * h) * r * (1 - r)
+        a_gradient[:, t] = np.concatenate([a_update, a_reset, a_candidate], axis=1)
+        a_gates = a_gradient[:, t, gates]
+        from_later = gradient * z + back * before + a_gates @ recurrent_kernel[:, gates].T
+
+    shared = _shared_gradients(sequences, kernel, states, a_gradient)
+    sequences_gradient, kernel_gradient, recurrent_gradient, bias_gradient = shared
+    speaker, listener = states, a_gradient[:, :, new]  # of what is sent to the candidate
+    if reset_after:
+        listener = parts[1] * listener
+        for_state = np.append(bias_gradient[gates], listener.sum(axis=(0, 1)))
+        bias_gradient = np.stack([bias_gradient, for_state])
+    else:
+        speaker = parts[1] * speaker
+    recurrent_gradient[:, new] = np.tensordot(speaker, listener, ((0, 1), (0, 1)))
+    return sequences_gradient, kernel_gradient, recurrent_gradient, bias_gradient, from_later
+
+
+def _gru_states(
+    sequences: np.ndarray,
+    kernel: np.ndarray,
+    recurrent_kernel: np.ndarray,
+    bias: np.ndarray | None,
+    initial_state: np.ndarray | None,
+    reset_after: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The hidden states with the first; and update gate, reset gate, candidate, and what h sends to the candidate."""
+    a, hidden_states = _start(sequences, kernel, recurrent_kernel, initial_state, gates=3)
+    batch, timesteps, units = *a.shape[:2], hidden_states.shape[2]
+    recurrent_bias = np.zeros(3 * units, a.dtype)
+    if bias is not None:
+        shape = (2, 3 * units) if reset_after else (3 * units,)
+        _check_shape("bias", bias, shape, f"three numbers per unit, with reset_after={reset_after}")
+        a, recurrent_bias = (a + bias[0], bias[1]) if reset_after else (a + bias, recurrent_bias)
+    gates, new = slice(2 * units), slice(2 * units, None)
+    parts = np.empty((4, batch, timesteps, units), a.dtype)
+    for t in range(timesteps):
+        h = hidden_states[:, t]
+        a_gates = a[:, t, gates] + h @ recurrent_kernel[:, gates] + recurrent_bias[gates]
+        z, r = np.split(sigmoid(a_gates), 2, axis=1)
+        before, after = (1, r) if reset_after else (r, 1)
+        sent = (before * h) @ recurrent_kernel[:, new] + recurrent_bias[new]
+        candidate = np.tanh(a[:, t, new] + after * sent)
+        parts[:, :, t] = z, r, candidate, sent
+        hidden_states[:, t + 1] = z * h + (1 - z) * candidate
+    return hidden_states, parts
+
+
 # Dynamics ---------------------------------------------------------------------------------------
 
 
