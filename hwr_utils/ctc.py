@@ -1,4 +1,4 @@
-"""Connectionist temporal classification in NumPy: from the alignments of one strip to its loss, decoding and error rate.
+"""Connectionist temporal classification (CTC) in NumPy: alignments, loss, decoding and error rate.
 
 A strip of handwriting gives logits `(columns, classes)`: one score per column and class, where class 0 is the blank
 and class k the k-th character. A label is a row of classes from 1 on, without blanks. All sums over alignments are
@@ -7,6 +7,7 @@ taken of logarithms: the probability of one alignment of 50 columns is too small
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -174,7 +175,7 @@ def _nodes(logits: np.ndarray, label: Sequence[int]) -> tuple[np.ndarray, np.nda
     log_softmax = _log_softmax(logits)
     columns, classes = log_softmax.shape
     _check_label(label, classes)
-    twins = sum(a == b for a, b in zip(label, label[1:], strict=False))
+    twins = sum(a == b for a, b in itertools.pairwise(label))
     if len(label) + twins > columns:
         raise ValueError(
             f"a label of {len(label)} characters with {twins} equal neighbours needs "
@@ -280,9 +281,12 @@ def beam_search(logits: np.ndarray, beam_width: int = 8) -> list[tuple[list[int]
                 if log_p > nothing:
                     sums = grown.setdefault(longer, [nothing, nothing])
                     sums[end] = float(np.logaddexp(sums[end], log_p))
-        best = sorted(grown.items(), key=lambda item: -np.logaddexp(*item[1]))
+        best = sorted(grown.items(), key=lambda item: -np.logaddexp(item[1][0], item[1][1]))
         beams = dict(best[:beam_width])
-    return [(list(prefix), float(np.logaddexp(*sums))) for prefix, sums in beams.items()]
+    return [
+        (list(prefix), float(np.logaddexp(blank, character)))
+        for prefix, (blank, character) in beams.items()
+    ]
 
 
 # Errors -----------------------------------------------------------------------------------------

@@ -508,7 +508,7 @@ def number_strips(
 
     Returns:
         strips: uint8 `(count, 32, width, 1)` from 0, paper, to 255, ink.
-        targets: int32 `(count, max(lengths))`, the label + 1 of each digit from left to right, then zeros: 0 is no digit.
+        targets: int32 `(count, max(lengths))`, label + 1 of each digit from left to right, then zeros.
 
     Raises:
         ValueError: a strip with no digit, digits that cannot fit the width, a wrong shape, or a gap or width outside
@@ -569,7 +569,8 @@ def _distort(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Float32 tiles `(n, 32, 36)`, and the columns where the ink of each begins and ends (exclusive)."""
     n = len(images)
-    low, high = [[16], [-0.3], [-4], [0.7]], [[24], [0.3], [4], [1]]
+    ranges = np.array([[16, 24], [-0.3, 0.3], [-4, 4], [0.7, 1]])
+    low, high = ranges[:, :1], ranges[:, 1:]
     size, slant, shift, contrast = rng.uniform(low, high, (4, n)).astype(np.float32)
     top, bottom = _extent(images, axis=2)
     left, right = _extent(images, axis=1)
@@ -587,7 +588,7 @@ def _distort(
 
 def _extent(images: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
     """Where the ink of each image begins and ends, exclusive, once `axis` is flattened; ink is a quarter of 255."""
-    ink = (images >= 64).any(axis=axis)
+    ink = np.any(images >= 64, axis=axis)
     return ink.argmax(axis=1), ink.shape[1] - ink[:, ::-1].argmax(axis=1)
 
 

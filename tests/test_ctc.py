@@ -30,7 +30,7 @@ def brute_force(logits):
 
 
 def columns_needed(label):
-    return len(label) + sum(a == b for a, b in zip(label, label[1:], strict=False))
+    return len(label) + sum(a == b for a, b in itertools.pairwise(label))
 
 
 # Texts ------------------------------------------------------------------------------------------
@@ -48,7 +48,7 @@ def test_an_unknown_character_is_named():
         ctc.encode("12a4")
     with pytest.raises(ValueError, match="holds 11; it must hold classes from 1 to 10"):
         ctc.decode([1, 11])
-    with pytest.raises(ValueError, match="holds 0;.*0 is the blank"):
+    with pytest.raises(ValueError, match=r"holds 0;.*0 is the blank"):
         ctc.decode([1, 0])
 
 
@@ -146,7 +146,9 @@ def test_long_strips_neither_underflow_nor_overflow():
 
 
 def test_a_label_longer_than_the_output_is_refused():
-    with pytest.raises(ValueError, match="4 characters with 2 equal neighbours needs 6 columns.*5"):
+    with pytest.raises(
+        ValueError, match=r"4 characters with 2 equal neighbours needs 6 columns.*5"
+    ):
         ctc.loss(random_logits(5), [1, 1, 2, 2])
     assert np.isfinite(ctc.loss(random_logits(6), [1, 1, 2, 2]))
 

@@ -62,3 +62,27 @@ def test_bytes_go_in_and_logits_come_out(build):
     assert logits.dtype == np.float32
     assert np.allclose(logits, np.asarray(model(images.astype("float32"))), atol=1e-6)
     assert np.abs(logits).max() < 20  # scaled inside: raw bytes would give logits in the hundreds
+
+
+@pytest.mark.parametrize(("recurrent", "parameters"), [(True, 227_843), (False, 234_915)])
+def test_readers_give_a_column_for_each_four_pixels(recurrent, parameters):
+    # strided convolutions 600 + 10,368 + 27,648 + 55,296, their normalisation 4 x 232 = 928, in all 94,840;
+    # bidirectional LSTM 2 x 4 x 64 x (192 + 64 + 1) = 131,584 and dense 129 x 11 = 1,419; or two
+    # 1D convolutions 5 x 96 x (192 + 96) = 138,240, their normalisation 768, and dense 97 x 11 = 1,067
+    model = models.build_ctc_reader(recurrent)
+    assert model.count_params() == parameters
+    assert model.optimizer is None
+    assert model.compute_output_shape((2, 32, 192, 1)) == (2, 48, 11)
+    assert model.compute_output_shape((2, 32, 198, 1))[1] == 50
+
+
+@pytest.mark.parametrize("recurrent", [True, False])
+def test_a_column_depends_on_its_own_place(recurrent):
+    model = models.build_ctc_reader(recurrent, num_classes=4)
+    strips = np.zeros((2, 32, 192, 1), np.uint8)
+    strips[1, :, 80:88] = 255  # columns 20 and 21
+    logits = np.asarray(model(strips))
+    assert logits.shape == (2, 48, 4)
+    change = np.abs(logits[1] - logits[0]).sum(axis=1)
+    assert 18 <= change.argmax() <= 23
+    assert change[:8].max() < change.max() / 10
