@@ -621,3 +621,112 @@ def test_a_blank_page_is_refused(function):
 def test_a_glyph_larger_than_its_page_is_refused():
     with pytest.raises(ValueError, match=r"shape \(29, 3\).*28 x 28, see fit_box"):
         data.centre_by_mass(np.ones((29, 3), np.uint8))
+
+
+# Number strips ----------------------------------------------------------------------------------
+
+
+def squares():
+    """Ten images whose ink is a square of 20 pixels; the label is its number."""
+    images = np.zeros((10, 28, 28), np.uint8)
+    images[:, 4:24, 4:24] = 255
+    return images, np.arange(10)
+
+
+def strips(lengths, seed=0, **options):
+    return data.number_strips(*squares(), lengths, np.random.default_rng(seed), **options)
+
+
+def runs(strip):
+    """Width of each run of columns with ink."""
+    ink = (strip[..., 0] >= 128).any(axis=0)
+    edges = np.flatnonzero(np.diff(np.r_[0, ink, 0]))
+    return (edges[1::2] - edges[::2]), edges[2::2] - edges[1:-1:2]
+
+
+def test_strips_have_the_promised_shape_and_targets():
+    pictures, targets = strips([1, 8, 3], width=220)
+    assert pictures.shape == (3, 32, 220, 1)
+    assert pictures.dtype == np.uint8
+    assert targets.shape == (3, 8)
+    assert targets.dtype == np.int32
+    assert [(row > 0).sum() for row in targets] == [1, 8, 3]
+    assert (targets[0, 1:] == 0).all()
+    assert targets.max() <= 10
+
+
+def test_a_seed_fixes_every_pixel():
+    first, second, other = strips([4] * 5), strips([4] * 5), strips([4] * 5, seed=1)
+    assert (first[0] == second[0]).all()
+    assert (first[1] == second[1]).all()
+    assert (first[0] != other[0]).any()
+
+
+def test_targets_name_the_digits_from_left_to_right():
+    images = np.zeros((2, 28, 28), np.uint8)
+    images[0, 4:24, 12:16] = 255  # a bar, 4 wide
+    images[1, 4:24, 4:24] = 255  # a square
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        pictures, targets = data.number_strips(
+            images, np.array([0, 5]), [6], rng, gap=(12, 12), width=300
+        )
+        widths, _ = runs(pictures[0])
+        assert [6 if wide > 13 else 1 for wide in widths] == targets[0].tolist()
+
+
+def test_gaps_sizes_and_places_fill_their_ranges():
+    pictures, _ = strips([2] * 600, gap=(2, 9))
+    measured = [runs(picture) for picture in pictures]
+    gaps = np.concatenate([gap for _, gap in measured])
+    assert 1 <= gaps.min() <= 3  # the ink's edge is grey: a pixel either way
+    assert 8 <= gaps.max() <= 11
+    rows = (pictures[..., 0] >= 128).any(axis=2)
+    top, bottom = rows.argmax(axis=1), 32 - rows[:, ::-1].argmax(axis=1)
+    assert top.min() <= 2
+    assert bottom.max() >= 30
+    left = (pictures[..., 0] >= 128).any(axis=1).argmax(axis=1)
+    assert left.min() < 15
+    assert left.max() > 110
+
+
+def test_overlaps_join_digits_and_no_gap_below_zero_does_not():
+    apart, _ = strips([2] * 200, gap=(3, 10))
+    together, _ = strips([2] * 200, gap=(-4, -4))
+    assert all(len(runs(picture)[0]) == 2 for picture in apart)
+    assert all(len(runs(picture)[0]) == 1 for picture in together)
+
+
+def test_a_number_too_wide_has_its_gaps_cut_and_loses_no_ink():
+    pictures, _ = strips([8] * 50, gap=(10, 10), width=192)  # 8 x 16 + 7 x 10 = 198: never fits
+    ink = (pictures[..., 0] >= 128).any(axis=1)
+    assert (ink[:, :4].any(axis=1)).all()
+    assert (ink[:, -4:].any(axis=1)).all()
+    assert not ink[:, 0].any()
+
+
+def test_noise_is_even_and_small():
+    pictures, _ = strips([1] * 40)
+    paper = pictures[:, :, :20][(pictures[:, :, :40] < 30).all(axis=(1, 2, 3))]
+    assert paper.size > 10_000
+    assert paper.max() == 22
+    assert 5 < paper.mean() < 6.5  # half of the noise is cut at 0: (1 + ... + 22) / 45 = 5.6
+
+
+@pytest.mark.parametrize("lengths", [[], [2, 0], [-1], [1.5], [[1, 2]]])
+def test_a_strip_with_no_digit_is_refused(lengths):
+    with pytest.raises(ValueError, match="a strip with no digit has nothing to read"):
+        strips(lengths)
+
+
+def test_wrong_images_gaps_and_widths_are_refused():
+    images, labels = squares()
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match=r"\(10, 28, 28, 1\)"):
+        data.number_strips(images[..., None], labels, [1], rng)
+    with pytest.raises(ValueError, match=r"labels \(9,\)"):
+        data.number_strips(images, labels[:9], [1], rng)
+    with pytest.raises(ValueError, match=r"gap is \(3, 2\); the smallest must come first"):
+        strips([1], gap=(3, 2))
+    with pytest.raises(ValueError, match=r"width is 192.*10 digits.*20 pixels for each"):
+        strips([10])

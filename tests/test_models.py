@@ -1,5 +1,6 @@
 """The networks have the layers, shapes and parameter counts that the chapters state."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -88,3 +89,27 @@ def test_the_lstm_reads_the_rows_from_the_top():
     assert np.allclose(np.asarray(model(images)), expected, atol=1e-5)
     turned = np.asarray(model(images.swapaxes(1, 2)))
     assert np.abs(turned - expected).max() > 1e-3  # columns are not rows
+
+
+@pytest.mark.parametrize(("recurrent", "parameters"), [(True, 227_843), (False, 234_915)])
+def test_readers_give_a_column_for_each_four_pixels(recurrent, parameters):
+    # strided convolutions 600 + 10,368 + 27,648 + 55,296, their normalisation 4 x 232 = 928, in all 94,840;
+    # bidirectional LSTM 2 x 4 x 64 x (192 + 64 + 1) = 131,584 and dense 129 x 11 = 1,419; or two
+    # 1D convolutions 5 x 96 x (192 + 96) = 138,240, their normalisation 768, and dense 97 x 11 = 1,067
+    model = models.build_ctc_reader(recurrent)
+    assert model.count_params() == parameters
+    assert model.compute_output_shape((2, 32, 192, 1)) == (2, 48, 11)
+    assert model.compute_output_shape((2, 32, 198, 1))[1] == 50
+
+
+@pytest.mark.parametrize("recurrent", [True, False])
+def test_a_column_depends_on_its_own_place(recurrent):
+    keras.utils.set_random_seed(0)
+    model = models.build_ctc_reader(recurrent, num_classes=4)
+    strips = np.zeros((2, 32, 192, 1), np.uint8)
+    strips[1, :, 80:88] = 255  # columns 20 and 21
+    logits = np.asarray(model(strips))
+    assert logits.shape == (2, 48, 4)
+    change = np.abs(logits[1] - logits[0]).sum(axis=1)
+    assert 18 <= change.argmax() <= 23
+    assert change[:4].max() < change.max() / 5

@@ -288,6 +288,8 @@ def test_lstm_keeps_the_dtype_and_changes_no_argument(dtype):
     )
     results = [*recurrent.lstm(*weights, bias, (hidden, cell)), *gradients, *state_gradients]
     assert [result.dtype for result in results] == [dtype] * 8
+
+
 # GRU --------------------------------------------------------------------------------------------
 
 GATED_KERNEL, GATED_RECURRENT = normal(3, 15, seed=6), normal(5, 15, seed=7) / 2
@@ -436,6 +438,13 @@ def test_reversed_time_and_exchanged_weights_swap_the_halves(timesteps, features
     ],
 )  # fmt: skip
 def test_lstm_refuses_bad_input(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
         (lambda: recurrent.gru(SEQUENCES.astype(int), GATED_KERNEL, GATED_RECURRENT), TypeError, r"sequences has dtype int64; .* sequences.astype\('float32'\)"),
         (lambda: recurrent.gru(SEQUENCES[0], GATED_KERNEL, GATED_RECURRENT), ValueError, r"sequences has shape \(6, 3\); it must be \(batch, timesteps, features\)"),
         (lambda: recurrent.gru(SEQUENCES, KERNEL, RECURRENT), ValueError, r"kernel has shape \(3, 5\); it must be \(features, 3 \* units\) with the sequences' 3 features"),
