@@ -5,9 +5,7 @@ from __future__ import annotations
 import functools
 import gzip
 import http.server
-import os
 import re
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -17,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
@@ -53,19 +51,6 @@ def roots(site: Path) -> Iterator[dict[str, str]]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield {"http": f"http://127.0.0.1:{server.server_port}", "file": site.as_uri()}
         server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next(filter(None, map(shutil.which, names)), None)
-    if path is None:
-        reason = "NO BROWSER TESTS: no Chromium found. On Debian: sudo apt install chromium"
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 class Visit:
@@ -215,6 +200,24 @@ def test_colab_button(site: Path, page: str) -> None:
     assert buttons == ([expected] if page in NOTEBOOKS else [])
 
 
+def lab_links(page: str) -> list[str]:
+    return [link for link in parsed(HTML / f"{page}.html").links if "#lab-" in link]
+
+
+@each_page
+def test_links_to_labs_lead_to_this_page(site: Path, page: str) -> None:
+    """Colab and GitHub show these links as they are, so they must name the published page."""
+    canonical = [
+        a["href"]
+        for a in parsed(site / f"{page}.html").named("link")
+        if a.get("rel") == "canonical"
+    ]
+    for link in lab_links(page):
+        address, name = link.split("#lab-")
+        assert [address] == canonical
+        assert (ROOT / "book" / "_static" / "labs" / f"{name}.js").is_file(), name
+
+
 # In a browser ----------------------------------------------------------------------------------------
 
 
@@ -240,6 +243,14 @@ def test_formulas_are_set(opened: Visit) -> None:
         "a command MathJax does not know"
     )
     assert any("mathjax" in url for url in opened.requests) == (formulas.count() > 0)
+
+
+def test_links_to_labs_become_labs(opened: Visit) -> None:
+    path = opened.page.url.removeprefix(opened.root).strip("/").removesuffix(".html")
+    names = [link.split("#")[1] for link in lab_links(path)]
+    assert [lab.get_attribute("id") for lab in opened.page.locator(".lab").all()] == names
+    assert all(opened.page.locator(f"#{name} .lab-says").count() for name in names)
+    assert any("labs/labs.js" in url for url in opened.requests) == bool(names)
 
 
 def test_page_is_light(opened: Visit) -> None:
