@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, Page
 from hwr_utils import hopfield, layers
 
 LABS = Path(__file__).resolve().parent.parent / "book" / "_static" / "labs"
-NAMES = sorted(path.stem for path in LABS.glob("*.js") if path.stem != "labs")
+SHARED = {"labs", "nets", "ink"}
+NAMES = sorted(path.stem for path in LABS.glob("*.js") if path.stem not in SHARED)
 
 
 @pytest.fixture(scope="module")

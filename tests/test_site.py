@@ -10,6 +10,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -152,6 +153,20 @@ def overflow(page: Page) -> list[str]:
     )
 
 
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+def barriers(page: Page) -> list[str]:
+    """What keeps some people out, by the rules of WCAG 2.2 A and AA that axe-core can check."""
+    page.evaluate(AXE)
+    found = page.evaluate(
+        "(tags) => axe.run(document, {runOnly: {type: 'tag', values: tags}}).then((r) => r.violations)",
+        WCAG,
+    )
+    return [f"{v['id']}: {node['html'][:120]}" for v in found for node in v["nodes"]]
+
+
 # The source of the pages ---------------------------------------------------------------------------
 
 
@@ -287,6 +302,16 @@ def test_light_and_dark(opened: Visit, mode: str, paper: tuple) -> None:
         assert image.evaluate(style) == ["rgba(0, 0, 0, 0)", "none"]
 
 
+@each_page
+@pytest.mark.parametrize(("mode", "width"), [("light", 320), ("dark", 1280)])
+def test_nobody_is_kept_out(
+    browser: Browser, roots: dict, page: str, mode: str, width: int
+) -> None:
+    options = {"color_scheme": mode, "viewport": {"width": width, "height": 900}}
+    with Visit(browser, f"{roots['http']}/{page}.html", roots["http"], **options) as visit:
+        assert barriers(visit.page) == []
+
+
 @from_server_and_disk
 def test_front_door(browser: Browser, roots: dict, scheme: str) -> None:
     first = f"{roots[scheme]}/{TOC['root']}.html"
@@ -320,7 +345,7 @@ def test_reader_chooses_light_or_dark(browser: Browser, roots: dict) -> None:
 FAULTY = """<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Faulty</title><h1 id="a">Faulty</h1>
 <a href="#a">fine</a><a href="nowhere.html">no file</a><a href="#nowhere">no anchor</a>
 <img src="_images/x.png" alt="short"><div style="width: 400px">wide</div>
-<script>console.error("complaint")</script><script src="https://example.invalid/x.js"></script></html>"""
+<p style="color: #aaa">faint</p><script>console.error("complaint")</script><script src="https://example.invalid/x.js"></script></html>"""
 
 
 def test_planted_faults_are_seen(browser: Browser, tmp_path: Path) -> None:
@@ -331,5 +356,6 @@ def test_planted_faults_are_seen(browser: Browser, tmp_path: Path) -> None:
     with Visit(browser, path.as_uri(), tmp_path.as_uri()) as visit:
         assert visit.external == ["https://example.invalid/x.js"]
         assert any(complaint.startswith("complaint") for complaint in visit.complaints)
+        assert [b.split(":")[0] for b in barriers(visit.page)] == ["color-contrast"]
         visit.page.set_viewport_size({"width": 320, "height": 640})
         assert overflow(visit.page)[0].startswith('<div style="width: 400px">')

@@ -67,7 +67,7 @@ def drop_unused_scripts(
     found = doctree.findall if doctree else lambda condition: []
     unused = []
     if not any(found(lambda n: isinstance(n, nodes.math | nodes.math_block))):
-        unused.append("mathjax")
+        unused += ["mathjax", "formulas.js"]
     if not any(found(lambda n: isinstance(n, nodes.reference) and "#lab-" in n.get("refuri", ""))):
         unused.append("labs/")
     for files in (context["script_files"], context["css_files"]):

@@ -60,7 +60,7 @@
       });
       const weights = h("div", { className: "lab-weights", style: `--size: ${k}` }, ...kernel.flatMap((line, u) => line.map((w, v) => {
         const input = h("input", { type: "number", step: "any", value: Math.round(1000 * w) / 1000, "aria-label": `weight ${u}, ${v}` });
-        tint(input, w, Math.max(...kernel.flat().map(Math.abs)) * 1.6);
+        tint(input, w, Math.max(...kernel.flat().map(Math.abs)));
         input.onchange = () => {
           kernel[u][v] = Number(input.value) || 0;
           build();
@@ -71,7 +71,7 @@
       const result = grid("feature map", map.length, map.length, {
         draw(cell, i, j) {
           cell.textContent = short(Math.round(10 * map[i][j]) / 10);
-          tint(cell, map[i][j], largest * 1.2);
+          tint(cell, map[i][j], largest);
           cell.classList.toggle("lab-window", i === place[0] && j === place[1]);
           cell.setAttribute("aria-label", `row ${i}, column ${j}: ${short(map[i][j])}`);
         },

@@ -45,7 +45,7 @@
       const input = grid("what the network says: probability of each symbol at each timestep", symbols.length, T, {
         draw(cell, k, t) {
           cell.textContent = share(k, t).toFixed(2);
-          tint(cell, share(k, t), 1.3);
+          tint(cell, share(k, t), 1);
           cell.classList.add("lab-edit");
           cell.setAttribute("aria-label", `${symbols[k] === "-" ? "blank" : symbols[k]} at timestep ${t}: ${share(k, t).toFixed(2)}`);
         },
@@ -59,7 +59,7 @@
       const paths = grid("lattice: probability of reaching each place at each timestep", places.length, T, {
         draw(cell, s, t) {
           cell.textContent = alpha[t][s] ? alpha[t][s].toFixed(3) : "";
-          tint(cell, alpha[t][s], largest * 1.2);
+          tint(cell, alpha[t][s], largest);
           cell.setAttribute("aria-label", `place ${s}, ${places[s] === "-" ? "blank" : places[s]}, timestep ${t}: ${alpha[t][s].toFixed(3)}`);
         },
       });

@@ -32,7 +32,7 @@
     const board = grid("candidate and gates at each timestep; press space to change", 4, T, {
       draw(cell, k, t) {
         cell.textContent = String(gates[k][t]).replace("-", "−");
-        tint(cell, gates[k][t], 1.3);
+        tint(cell, gates[k][t], 1);
         cell.classList.add("lab-edit");
         cell.setAttribute("aria-label", `${names[k]}, timestep ${t}: ${gates[k][t]}`);
       },

@@ -73,11 +73,10 @@
   /* The line that says the result. A screen reader reads it out when it changes. */
   const announcer = () => h("p", { className: "lab-says", role: "status" });
 
-  /* Blue below zero, paper at zero, red above, as in the figures of the book. */
+  /* Blue below zero, paper at zero, red above, as in the figures of the book; never so strong that the number in it is hard to read. */
   function tint(cell, value, largest) {
     const share = Math.min(Math.abs(value) / (largest || 1), 1);
-    cell.style.background = `color-mix(in srgb, var(--lab-${value < 0 ? "below" : "above"}) ${Math.round(100 * share)}%, var(--book-paper))`;
-    cell.style.color = share > 0.55 ? "#ffffff" : "var(--book-ink)";
+    cell.style.background = `color-mix(in srgb, var(--lab-${value < 0 ? "below" : "above"}) ${Math.round(60 * share)}%, var(--book-paper))`;
   }
 
   /* Ink of `share` 0 to 1 on the page's paper. */
@@ -135,8 +134,14 @@
     zero: "..........|....##....|...#..#...|..#....#..|..#....#..|..#....#..|..#....#..|...#..#...|....##....|..........",
   }).map(([name, text]) => [name, text.split("|").map((line) => [...line].map((mark) => (mark === "#" ? 1 : 0)))]));
 
+  /* Fetch further scripts of this folder, one after the other; those that are here already are not fetched again. */
+  const fetched = {};
+  const need = (...files) => files.reduce((before, file) => before.then(() => (fetched[file] ??= new Promise((done) => {
+    document.head.append(h("script", { src: folder + file, onload: done }));
+  }))), Promise.resolve());
+
   window.Labs = {
-    h, grid, slider, choice, button, row, panel, announcer, tint, ink, plot, seeded, drawings,
+    h, need, grid, slider, choice, button, row, panel, announcer, tint, ink, plot, seeded, drawings,
     still: matchMedia("(prefers-reduced-motion: reduce)").matches,
     define(name, build) {
       customElements.define(`lab-${name}`, class extends HTMLElement {
