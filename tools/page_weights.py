@@ -1,7 +1,7 @@
 """Write the trained networks as scripts that a page can load: `python tools/page_weights.py`.
 
-The weights of `hwr_utils/weights/*.npz` become whole numbers from -127 to 127 with one scale per output, in base64. That
-takes a quarter of the space; tests/test_labs.py states what it costs in accuracy.
+The weights of `hwr_utils/weights/*.npz` become whole numbers from -127 to 127 with one scale per output, in base64.
+That takes a quarter of the space; tests/test_labs.py states what it costs in accuracy.
 """
 
 from __future__ import annotations
