@@ -23,6 +23,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import jupytext
 import nbformat
@@ -48,6 +49,14 @@ def setup_cell() -> str:
     )
 
 
+def lab_links(text: str, page: str) -> str:
+    """The links to the labs of `page` as absolute ones: from Colab and GitHub they lead to the published book."""
+    repository = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]
+    owner, name = urlsplit(repository["url"]).path.strip("/").split("/")
+    address = f"https://{owner.lower()}.github.io/{name}/notebooks/{page}.html"
+    return re.sub(r"\]\([^()\s]*(#lab-[a-z]+)\)", rf"]({address}\1)", text)
+
+
 def find_notebooks(names: list[str]) -> list[Path]:
     """The .md twins whose file name starts with one of `names`; all of them without names."""
     twins = sorted(NOTEBOOKS.glob("[0-9]*.md"))
@@ -65,6 +74,9 @@ def read_pair(twin: Path) -> Any:
     if first is None:
         sys.exit(f"{twin.name} has no code cell; the first one must be the set-up cell")
     first.source = setup_cell()
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = lab_links(cell.source, twin.stem)
     snapshot = twin.with_suffix(".ipynb")
     if snapshot.exists():
         stored = nbformat.read(snapshot, as_version=4)
