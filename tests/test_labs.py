@@ -7,10 +7,12 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import page_weights
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from hwr_utils import hopfield, layers
+from hwr_utils import data, hopfield, layers
 
 LABS = Path(__file__).resolve().parent.parent / "book" / "_static" / "labs"
 SHARED = {"labs", "nets", "ink"}
@@ -149,6 +151,56 @@ def test_the_cell_is_an_lstm_cell(page):
         assert found["hidden"][t] == pytest.approx(show * np.tanh(state))
 
 
+def test_drawings_are_normalised_as_in_the_package(page):
+    rng, images = np.random.default_rng(5), data.load_handwriting()[1][0]
+    for image in images[:60]:
+        height, width = rng.integers(40, 260, 2)
+        drawn = Image.fromarray(image).resize((int(width), int(height)), Image.Resampling.BICUBIC)
+        drawing = np.zeros((280, 280), np.uint8)
+        top, left = rng.integers(0, 281 - height), rng.integers(0, 281 - width)
+        drawing[top : top + height, left : left + width] = np.asarray(drawn)
+        ours = page.evaluate(
+            """(values) => {
+                const page = { height: 280, width: 280, values: Uint8ClampedArray.from(values) };
+                return [...Ink.centreByMass(Ink.fitBox(page)).values];
+            }""",
+            drawing.ravel().tolist(),
+        )
+        expected = data.centre_by_mass(data.fit_box(drawing)).ravel().astype(int)
+        assert np.abs(np.array(ours) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("name", page_weights.PACKERS)
+def test_networks_in_the_page_are_those_of_the_package(page, name):
+    """With the weights of the page the logits are those of Keras; what 8 bits cost is less than 0.1 points."""
+    from hwr_utils import models
+
+    model = getattr(models, f"build_{name}")()
+    with np.load(page_weights.WEIGHTS / f"{name}.npz") as stored:
+        weights = [stored[key] for key in stored.files]
+    assert (page_weights.MODELS / f"{name}.js").read_text(encoding="utf-8") == page_weights.script(
+        name, weights
+    )
+    model.set_weights(weights)
+    x_test, y_test = data.load_handwriting()[1]
+    full = model.predict(x_test[..., None], batch_size=500, verbose=0)
+    model.set_weights(
+        [page_weights.unpack(page_weights.pack(w)) if w.ndim > 1 else w for w in weights]
+    )
+    rounded = model.predict(x_test[..., None], batch_size=500, verbose=0)
+    ours = page.evaluate(
+        """([name, images]) => images.map((image) => {
+            const forward = { lean_cnn: (i) => Nets.leanCnn(Nets.unpack(LeanCnn), i).logits, lstm: (i) => Nets.lstm(Nets.unpack(Lstm), i).at(-1) };
+            return [...forward[name](Float32Array.from(image))];
+        })""",
+        [name, (x_test[:200].reshape(200, 784) / 255).tolist()],
+    )
+    np.testing.assert_allclose(ours, rounded[:200], atol=1e-3)
+    assert (np.argmax(ours, axis=1) == rounded[:200].argmax(axis=1)).all()
+    accuracy = [(logits.argmax(axis=1) == y_test).mean() for logits in (full, rounded)]
+    assert abs(accuracy[0] - accuracy[1]) < 0.001 if len(y_test) == 10_000 else accuracy[1] > 0.6
+
+
 # Mouse, keys, stillness ---------------------------------------------------------------------------------
 
 
@@ -256,3 +308,64 @@ def test_no_lab_reaches_out_or_evaluates_text():
         ):
             assert word not in text.replace("http://www.w3.org/2000/svg", ""), (path.name, word)
         assert len(text.splitlines()) < 200, path.name
+
+
+def test_a_digit_is_drawn_by_mouse_and_by_keys(page):
+    lab = page.locator("#lab-draw")
+    lab.locator(".lab-paper").wait_for()
+    assert says(page, "draw") == "Draw a digit. Nothing leaves this page."
+    box = lab.locator(".lab-paper").bounding_box()
+    x, y, side = box["x"], box["y"], box["width"] / 280
+    page.mouse.move(x + 80 * side, y + 65 * side)
+    page.mouse.down()
+    for across, down in ((195, 62), (160, 130), (130, 225)):
+        page.mouse.move(x + across * side, y + down * side, steps=8)
+    page.mouse.up()
+    page.wait_for_timeout(200)
+    assert says(page, "draw").startswith("The CNN says 7")
+    assert "LSTM" in says(page, "draw")
+    lab.get_by_role("button", name="clear").click()
+    page.wait_for_timeout(200)
+    assert says(page, "draw") == "Draw a digit. Nothing leaves this page."
+    lab.locator(".lab-paper").focus()
+    for key in ["Space", *["ArrowDown"] * 15]:
+        page.keyboard.press(key)
+    page.wait_for_timeout(200)
+    assert says(page, "draw").startswith("The CNN says 1")
+    lab.get_by_role("button", name="undo").click()
+    page.wait_for_timeout(200)
+    assert says(page, "draw") == "Draw a digit. Nothing leaves this page."
+
+
+@pytest.mark.parametrize("digit", ["2", "3", "5", "7"])
+def test_the_sample_strokes_are_read(page, digit):
+    page.locator("#lab-draw").get_by_role("button", name=f"a {digit}").click()
+    page.wait_for_timeout(200)
+    assert says(page, "draw").startswith(f"The CNN says {digit}")
+
+
+def test_without_its_normalisation_the_reader_fails(page):
+    lab = page.locator("#lab-draw")
+    lab.get_by_role("button", name="a 5").click()
+    lab.get_by_label("ink is bright").uncheck()
+    page.wait_for_timeout(200)
+    assert not says(page, "draw").startswith("The CNN says 5")
+    lab.get_by_label("ink is bright").check()
+
+
+def test_a_stroke_is_answered_at_once(page):
+    """The whole way from stroke to words, in milliseconds; 16 leave no frame out."""
+    times = page.evaluate(
+        """async () => {
+            const image = Float32Array.from({ length: 784 }, (_, k) => (k % 7 ? 0 : 1)), times = [];
+            const [cnn, lstm] = [Nets.unpack(LeanCnn), Nets.unpack(Lstm)];
+            for (let k = 0; k < 60; k++) {
+                const start = performance.now();
+                Nets.leanCnn(cnn, image);
+                Nets.lstm(lstm, image);
+                times.push(performance.now() - start);
+            }
+            return times;
+        }"""
+    )
+    assert np.median(times) < 16

@@ -29,6 +29,12 @@ def pack(array: np.ndarray) -> dict[str, Any]:
     }
 
 
+def unpack(packed: dict[str, Any]) -> np.ndarray:
+    """What the page makes of it."""
+    whole = np.frombuffer(base64.b64decode(packed["bytes"]), np.int8).reshape(packed["shape"])
+    return (whole * np.array(packed["scales"])).astype(np.float32)
+
+
 def plain(array: np.ndarray) -> list[float]:
     return [float(f"{number:.6g}") for number in array.ravel()]
 

@@ -36,7 +36,7 @@
 
   window.Labs.define("draw", (lab) => need("nets.js", "ink.js", "../models/lean_cnn.js", "../models/lstm.js").then(() => {
     const { Nets, Ink } = window;
-    const networks = { cnn: unpack(window.LeanCnn), lstm: unpack(window.Lstm) };
+    const networks = { cnn: Nets.unpack(window.LeanCnn), lstm: Nets.unpack(window.Lstm) };
     let [strokes, pen, asked] = [[], null, false];
     const steps = { cut: true, centre: true, bright: true };
     const canvas = h("canvas", { width: SIDE, height: SIDE, className: "lab-paper", tabIndex: 0, role: "img", "aria-label": "drawing paper: draw with mouse or finger, or with arrow keys while the pen is down; space lifts and lowers the pen" });
@@ -45,11 +45,6 @@
     const belief = h("canvas", { className: "lab-belief", role: "img", "aria-label": "what the LSTM believes after each of 28 rows, one column a digit" });
     const maps = h("div", { className: "lab-maps" });
     const says = announcer();
-
-    function unpack(packed) {
-      const one = (part) => (part.bytes ? Nets.decode(part) : Array.isArray(part) && part[0]?.kernel ? part.map((r) => ({ ...r, kernel: Nets.decode(r.kernel) })) : part);
-      return Object.fromEntries(Object.entries(packed).map(([name, part]) => [name, one(part)]));
-    }
 
     function redraw() {
       pad.clearRect(0, 0, SIDE, SIDE);

@@ -9,6 +9,13 @@
     return { shape, values: Float32Array.from(whole, (x, i) => x * scales[i % scales.length]) };
   }
 
+  /* All parts of a packed network. */
+  function unpack(packed) {
+    const rounds = (part) => part.map((round) => ({ ...round, kernel: decode(round.kernel) }));
+    const one = (part) => (part.bytes ? decode(part) : part[0]?.kernel ? rounds(part) : part);
+    return Object.fromEntries(Object.entries(packed).map(([name, part]) => [name, one(part)]));
+  }
+
   /* "same" convolution of 3 x 3 without bias. Maps are (height, width, channels), the kernel (3, 3, channels, filters). */
   function conv2d(maps, size, { shape: [, , channels, filters], values }) {
     const out = new Float32Array(size * size * filters);
@@ -82,5 +89,5 @@
     return logits;
   }
 
-  window.Nets = { decode, softmax, leanCnn, lstm };
+  window.Nets = { unpack, softmax, leanCnn, lstm };
 })();
