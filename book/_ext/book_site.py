@@ -35,11 +35,15 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 
 def set_address(app: Sphinx, config: Config) -> None:
-    """Derive the site's address from the repository's, as GitHub Pages does; let pages write {{ repository }}."""
+    """Derive the site's address from the repository's, as GitHub Pages does, and what pages say of both."""
     url = config.html_theme_options["repository_url"]
     owner, name = urlsplit(url).path.strip("/").split("/")
     config.html_baseurl = f"https://{owner.lower()}.github.io/{name}/"
     config.myst_substitutions["repository"] = f"[repository]({url})"
+    page = f"{config.html_baseurl}{config.root_doc}.html"
+    config.myst_substitutions["draw"] = (
+        f"[Draw a digit: two networks read it while you draw]({page}#lab-draw)"
+    )
 
 
 def add_terms(app: Sphinx, doctree: nodes.document) -> None:
