@@ -287,7 +287,8 @@ def plot_lines(
         ends.append((float(x[-1]), float(y[-1]), name, color))
     ax.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
     if xscale == "linear" and all(np.all(np.asarray(x) % 1 == 0) for x, _ in lines.values()):
-        ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))  # there is no epoch 1.5
+        # there is no epoch 1.5
+        ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
     if ylim:
         ax.set_ylim(*ylim)
     ax.grid(axis="y")
