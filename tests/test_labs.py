@@ -314,6 +314,7 @@ def test_a_digit_is_drawn_by_mouse_and_by_keys(page):
     lab = page.locator("#lab-draw")
     lab.locator(".lab-paper").wait_for()
     assert says(page, "draw") == "Draw a digit. Nothing leaves this page."
+    lab.locator(".lab-paper").scroll_into_view_if_needed()
     box = lab.locator(".lab-paper").bounding_box()
     x, y, side = box["x"], box["y"], box["width"] / 280
     page.mouse.move(x + 80 * side, y + 65 * side)

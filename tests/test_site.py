@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gzip
 import http.server
+import importlib.util
 import re
 import subprocess
 import threading
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -174,6 +176,25 @@ def test_built_pages_are_those_of_the_toc(site: Path) -> None:
     built = {path.relative_to(site).with_suffix("").as_posix() for path in site.rglob("*.html")}
     built = {page for page in built if not page.startswith("_static/")}
     assert built == {*PAGES, "index"}, "a page of an older build? Run `make clean book`"
+
+
+def test_a_changed_script_reaches_the_built_book(tmp_path: Path) -> None:
+    """Sphinx copies scripts only when it builds a page; so a new script must make one page outdated."""
+    spec = importlib.util.spec_from_file_location(
+        "book_site", ROOT / "book" / "_ext" / "book_site.py"
+    )
+    book_site = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(book_site)
+    source, built = tmp_path / "book" / "_static", tmp_path / "html" / "_static"
+    for folder in (source, built):
+        folder.mkdir(parents=True)
+        (folder / "lab.js").write_text("old", encoding="utf-8")
+    app = SimpleNamespace(
+        srcdir=tmp_path, outdir=tmp_path / "html", config=SimpleNamespace(root_doc="book/index")
+    )
+    assert book_site.notice_static_files(app, None) == []
+    (source / "lab.js").write_text("new", encoding="utf-8")
+    assert book_site.notice_static_files(app, None) == ["book/index"]
 
 
 @each_page

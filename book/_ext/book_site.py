@@ -27,6 +27,7 @@ FRONT_DOOR = """<!DOCTYPE html>
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", set_address)
+    app.connect("env-get-outdated", notice_static_files)
     app.connect("doctree-read", add_terms)
     app.connect("html-page-context", add_description)
     app.connect("html-page-context", drop_unused_scripts, priority=600)
@@ -44,6 +45,16 @@ def set_address(app: Sphinx, config: Config) -> None:
     config.myst_substitutions["draw"] = (
         f"[Draw a digit: two networks read it while you draw]({page}#lab-draw)"
     )
+
+
+def notice_static_files(app: Sphinx, env: Any, *pages: set[str]) -> list[str]:
+    """Call the first page changed when a script or style is: where no page changed, Sphinx copies none of them."""
+    source, built = Path(app.srcdir, "book", "_static"), Path(app.outdir, "_static")
+    for file in (f for f in source.rglob("*") if f.is_file()):
+        copy = built / file.relative_to(source)
+        if copy.exists() and copy.read_bytes() != file.read_bytes():
+            return [app.config.root_doc]
+    return []
 
 
 def add_terms(app: Sphinx, doctree: nodes.document) -> None:

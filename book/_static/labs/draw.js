@@ -29,9 +29,10 @@
   const surest = (probabilities) => probabilities.map((p, digit) => [p, digit]).sort((a, b) => b[0] - a[0]);
 
   function words(name, probabilities) {
-    const [first, second, third] = surest(probabilities);
-    const rest = [second, third].map(([p, digit]) => `${digit} (${Math.round(100 * p)} %)`).join(" or ");
-    return first[0] < 0.6 ? `The ${name} is not sure: ${first[1]} (${Math.round(100 * first[0])} %), ${rest}.` : `The ${name} says ${first[1]} (${Math.round(100 * first[0])} %), else ${rest}.`;
+    const [first, ...others] = surest(probabilities).slice(0, 3).filter(([p], k) => !k || p >= 0.005);
+    const named = ([p, digit]) => `${digit} (${Math.round(100 * p)} %)`;
+    const rest = others.length ? `, or ${others.map(named).join(" or ")}` : "";
+    return `The ${name} ${first[0] < 0.6 ? "is not sure:" : "says"} ${named(first)}${rest}.`;
   }
 
   window.Labs.define("draw", (lab) => need("nets.js", "ink.js", "../models/lean_cnn.js", "../models/lstm.js").then(() => {
@@ -109,11 +110,11 @@
 
     const set = (name) => (on) => { steps[name] = on; redraw(); };
     lab.append(
-      row(panel("draw here", canvas), panel("what the networks see", seen), panel("belief of the LSTM, row by row, 0 to 9", belief)),
+      row(panel("draw here", canvas), panel("what they see", seen), panel("LSTM, row by row", belief)),
+      says,
       row(button("undo", () => { strokes.pop(); redraw(); }), button("clear", () => { strokes = []; key = { place: [140, 60], down: false }; redraw(); }), ...Object.keys(samples).map((digit) => button(`a ${digit}`, () => { strokes = samples[digit].map((s) => [...s]); redraw(); }))),
       row(checkbox("cut out the ink, 20 pixels", set("cut")), checkbox("centre of mass to the middle", set("centre")), checkbox("ink is bright", set("bright"))),
       panel("eight maps after each round of the CNN", maps),
-      says,
     );
     new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
     redraw();
