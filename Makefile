@@ -10,7 +10,7 @@ SYNC := $(BIN)/uv sync --quiet --frozen --inexact --python $(RUN)
 HTML := _build/html
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test test-long run new jupyter lint lock dist clean
+.PHONY: help book serve test test-long run weights new jupyter lint lock dist clean
 
 help:            ## print the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -31,6 +31,10 @@ test-long: book .all ## make test and the tests that take hours
 
 run: .all        ## execute the notebooks and store their outputs; NB=04 runs one chapter
 	@$(RUN) tools/notebooks.py run $(NB)
+
+weights: .all    ## train the networks that ship with the book, and write them for its pages
+	@$(RUN) tools/weights.py
+	@$(RUN) tools/page_weights.py
 
 new: .all        ## start a chapter: NB=19_many_devices
 	@$(RUN) tools/notebooks.py new $(NB)

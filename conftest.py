@@ -9,6 +9,7 @@ which must not.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -18,6 +19,7 @@ import matplotlib.pyplot as plt
 import nbformat
 import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile
+from playwright.sync_api import Browser, sync_playwright
 
 from notebooks import NOTEBOOKS, compared_lines, exercises, is_compared
 
@@ -117,3 +119,16 @@ def closed_figures() -> Iterator[None]:
     """Figures that a test opens do not pile up in the next one."""
     yield
     plt.close("all")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        reason = "NO BROWSER TESTS: no Chromium found. On Debian: sudo apt install chromium"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()

@@ -14,6 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 COLORS = ("#2f74c8", "#e86b06", "#bc1281", "#5c683e", "#7d9279")
@@ -285,6 +286,8 @@ def plot_lines(
             )
         ends.append((float(x[-1]), float(y[-1]), name, color))
     ax.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
+    if xscale == "linear" and all(np.all(np.asarray(x) % 1 == 0) for x, _ in lines.values()):
+        ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))  # there is no epoch 1.5
     if ylim:
         ax.set_ylim(*ylim)
     ax.grid(axis="y")

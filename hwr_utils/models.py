@@ -78,6 +78,36 @@ def build_lean_cnn(num_classes: int = 10) -> Any:
     )
 
 
+def build_lstm(num_classes: int = 10) -> Any:
+    """The LSTM of the 2018 chapter: reads row by row with 128 units, 81,674 parameters. Built in chapter 17.
+
+    An image is one sequence: 28 timesteps, the rows from the top, of 28 features, the pixels of a row. Only the
+    hidden state after the last row goes to the logits.
+
+    Args:
+        num_classes: number of logits, at least 2.
+
+    Returns:
+        keras.Model: `(batch, 28, 28, 1)` in [0, 255] -> logits `(batch, num_classes)`, float32.
+
+    Source: Hochreiter and Schmidhuber (1997, https://doi.org/10.1162/neco.1997.9.8.1735), with the forget gate of
+    Gers et al. (2000, https://doi.org/10.1162/089976600300015015).
+    """
+    import keras
+    from keras import layers
+
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Rescaling(1 / 255),
+            layers.Reshape((28, 28)),
+            layers.LSTM(128),
+            layers.Dense(num_classes),
+        ],
+        name="lstm",
+    )
+
+
 def build_ctc_reader(recurrent: bool = True, num_classes: int = 11) -> Any:
     """A reader of number strips: strided convolutions, then context along the columns. Built in chapter 18.
 

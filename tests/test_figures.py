@@ -89,6 +89,12 @@ def test_line_names_do_not_overlap_and_keep_their_order():
     assert max(heights.values()) <= axes()[0].bbox.height
 
 
+@pytest.mark.parametrize(("x", "whole"), [([1, 2, 3], True), ([1, 2, 3.5], False)])
+def test_whole_numbers_have_no_ticks_between_them(x, whole):
+    figures.plot_lines({"a": (x, x), "b": ([1, 2], [1, 2])}, "epoch", "y")
+    assert all(tick % 1 == 0 for tick in axes()[0].get_xticks()) == whole
+
+
 def test_heatmap_leaves_zeros_empty():
     figures.plot_heatmap([[9, 0], [1, 10]], "predicted", "true")
     assert [t.get_text() for t in axes()[0].texts] == ["9", "", "1", "10"]

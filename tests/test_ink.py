@@ -144,49 +144,6 @@ def test_a_faint_smudge_is_not_ink(clean):
     assert difference(ink.normalise(page), clean) < 1
 
 
-def test_broken_and_slanted_strokes_hold_together(clean):
-    page = drawing()
-    ImageDraw.Draw(page).rectangle([0, 60, 280, 70], 255)  # cuts the upper bar off
-    assert difference(ink.normalise(page), clean) < 8
-    slanted = np.where(columns + rows / 3 < edge, 0.55, 1)
-    assert difference(ink.normalise(lit(drawing(), slanted)), clean) < 8
-    chalk = Image.fromarray(255 - np.asarray(lit(drawing(), np.where(rows < edge, 0.7, 1))))
-    assert not ink.ink_is_dark(np.asarray(chalk))
-
-
-def test_a_shadow_does_not_turn_ink_and_paper_round():
-    page = np.asarray(drawing(width=6)).copy()
-    page[:, :200] //= 3  # most of the sheet is dark now, and bright paper is rare
-    assert (page < 100).mean() > 0.7
-    assert ink.ink_is_dark(page)
-    assert not ink.ink_is_dark(255 - page)
-
-
-def test_noise_and_faint_pencil(clean):
-    rng = np.random.default_rng(0)
-    noisy = np.asarray(drawing()).astype(float) * 0.8 + rng.normal(0, 40, (280, 280))
-    pencil = 215 - (255 - np.asarray(drawing())) / 4 + rng.normal(0, 4, (280, 280))
-    for page in (noisy, pencil):
-        assert difference(ink.normalise(Image.fromarray(page.clip(0, 255).astype("u1"))), clean) < 8
-
-
-def test_specks_and_what_the_edge_cuts_are_not_the_digit(clean):
-    page = drawing()
-    draw = ImageDraw.Draw(page)
-    draw.rectangle([250, 20, 252, 22], 0)  # dust
-    draw.polygon([(0, 0), (60, 0), (0, 40)], 30)  # the table beside the sheet
-    draw.rectangle([200, 0, 230, 40], 30)  # a clip
-    np.testing.assert_array_equal(ink.normalise(page), clean)
-
-
-def test_a_faint_smudge_is_not_ink(clean):
-    page = drawing()
-    ImageDraw.Draw(page).rectangle([220, 40, 240, 60], 150)
-    np.testing.assert_array_equal(ink.normalise(page), clean)
-    ImageDraw.Draw(page).rectangle([20, 100, 51, 180], 205)  # this one touches the stroke
-    assert difference(ink.normalise(page), clean) < 1
-
-
 def test_broken_and_slanted_strokes_hold_together():
     page = drawing()
     ImageDraw.Draw(page).rectangle([0, 60, 280, 70], 255)  # cuts the upper bar off

@@ -45,16 +45,21 @@ from hwr_utils import models
                 (10,),
             ],
         ),
+        (
+            models.build_lstm,
+            81_674,  # 4 gates x 128 units x (28 pixels + 128 units + 1 bias) + 129 x 10
+            [(28, 28, 1), (28, 28), (128,), (10,)],
+        ),
     ],
 )
 def test_shapes_and_parameters(build, parameters, shapes):
     model = build()
     assert model.count_params() == parameters
     assert [tuple(layer.output.shape[1:]) for layer in model.layers] == shapes
-    assert model.optimizer is None
+    assert not model.compiled
 
 
-@pytest.mark.parametrize("build", [models.build_cnn_2018, models.build_lean_cnn])
+@pytest.mark.parametrize("build", [models.build_cnn_2018, models.build_lean_cnn, models.build_lstm])
 def test_bytes_go_in_and_logits_come_out(build):
     model = build(num_classes=3)
     images = np.random.default_rng(0).integers(0, 256, (2, 28, 28, 1), dtype=np.uint8)
@@ -63,6 +68,27 @@ def test_bytes_go_in_and_logits_come_out(build):
     assert logits.dtype == np.float32
     assert np.allclose(logits, np.asarray(model(images.astype("float32"))), atol=1e-6)
     assert np.abs(logits).max() < 20  # scaled inside: raw bytes would give logits in the hundreds
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def test_the_lstm_reads_the_rows_from_the_top():
+    """The same logits from a loop over the rows, with the four gates written out."""
+    model = models.build_lstm()
+    images = np.random.default_rng(1).integers(0, 256, (3, 28, 28, 1), dtype=np.uint8)
+    kernel, recurrent_kernel, bias, head, head_bias = (w.astype(float) for w in model.get_weights())
+    hidden_state = cell_state = np.zeros((3, 128))
+    for row in range(28):
+        z = images[:, row, :, 0] / 255 @ kernel + hidden_state @ recurrent_kernel + bias
+        input_gate, forget_gate, candidate, output_gate = np.split(z, 4, axis=1)
+        cell_state = sigmoid(forget_gate) * cell_state + sigmoid(input_gate) * np.tanh(candidate)
+        hidden_state = sigmoid(output_gate) * np.tanh(cell_state)
+    expected = hidden_state @ head + head_bias
+    assert np.allclose(np.asarray(model(images)), expected, atol=1e-5)
+    turned = np.asarray(model(images.swapaxes(1, 2)))
+    assert np.abs(turned - expected).max() > 1e-3  # columns are not rows
 
 
 @pytest.mark.parametrize(("recurrent", "parameters"), [(True, 227_843), (False, 234_915)])

@@ -150,6 +150,15 @@ def test_an_unrun_edit_is_caught(pair):
         notebooks.sync([pair])
 
 
+def test_a_new_address_needs_no_execution(pair, monkeypatch):
+    moved = notebooks.setup_cell().replace("OWNER", "another-owner")
+    monkeypatch.setattr(notebooks, "setup_cell", lambda: moved)
+    with pytest.raises(SystemExit, match="not the set-up cell"):
+        notebooks.check([pair])
+    notebooks.sync([pair])
+    notebooks.check([pair])
+
+
 def test_a_prose_edit_needs_no_execution(pair):
     before = nbformat.read(pair.with_suffix(".ipynb"), as_version=4)
     text = pair.read_text(encoding="utf-8").replace(

@@ -111,6 +111,14 @@ def test_cells_are_short_and_tags_are_known(notebook):
 
 
 @each_notebook
+def test_a_bound_for_the_digits_stands_in_a_cell_tagged_mnist(notebook):
+    """On the embedded digits such a cell prints the other bound, so its output must not be compared there."""
+    for cell in code_cells(notebook):
+        if "digits=" in cell.source:
+            assert "mnist" in cell.metadata.get("tags", []), cell.source
+
+
+@each_notebook
 def test_has_the_frame_of_a_chapter(notebook):
     text = prose(notebook)
     title, box = text.split("\n\n")[:2]

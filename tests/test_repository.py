@@ -168,8 +168,21 @@ def test_make_stops_on_another_python_with_one_line(
         ("check-jsonschema", ["--builtin-schema", "vendor.citation-file-format", "CITATION.cff"]),
         ("pre-commit", ["validate-config", ".pre-commit-config.yaml"]),
         ("zizmor", ["--offline", "--quiet", ".github"]),
+        ("ruff", ["check", "."]),
+        ("ruff", ["format", "--check", "hwr_utils", "tests", "tools", "book/_ext"]),
+        ("mypy", []),
     ],
-    ids=["workflows", "time-outs", "dependabot", "citation", "pre-commit", "zizmor"],
+    ids=[
+        "workflows",
+        "time-outs",
+        "dependabot",
+        "citation",
+        "pre-commit",
+        "zizmor",
+        "lint",
+        "format",
+        "types",
+    ],
 )
 def test_checker_finds_nothing(tool: str, arguments: list) -> None:
     program = shutil.which(tool, path=Path(sys.executable).parent)

@@ -5,19 +5,18 @@ from __future__ import annotations
 import functools
 import gzip
 import http.server
-import os
 import re
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
@@ -53,19 +52,6 @@ def roots(site: Path) -> Iterator[dict[str, str]]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield {"http": f"http://127.0.0.1:{server.server_port}", "file": site.as_uri()}
         server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next(filter(None, map(shutil.which, names)), None)
-    if path is None:
-        reason = "NO BROWSER TESTS: no Chromium found. On Debian: sudo apt install chromium"
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 class Visit:
@@ -167,6 +153,20 @@ def overflow(page: Page) -> list[str]:
     )
 
 
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+def barriers(page: Page) -> list[str]:
+    """What keeps some people out, by the rules of WCAG 2.2 A and AA that axe-core can check."""
+    page.evaluate(AXE)
+    found = page.evaluate(
+        "(tags) => axe.run(document, {runOnly: {type: 'tag', values: tags}}).then((r) => r.violations)",
+        WCAG,
+    )
+    return [f"{v['id']}: {node['html'][:120]}" for v in found for node in v["nodes"]]
+
+
 # The source of the pages ---------------------------------------------------------------------------
 
 
@@ -215,6 +215,24 @@ def test_colab_button(site: Path, page: str) -> None:
     assert buttons == ([expected] if page in NOTEBOOKS else [])
 
 
+def lab_links(page: str) -> list[str]:
+    return [link for link in parsed(HTML / f"{page}.html").links if "#lab-" in link]
+
+
+@each_page
+def test_links_to_labs_lead_to_this_page(site: Path, page: str) -> None:
+    """Colab and GitHub show these links as they are, so they must name the published page."""
+    canonical = [
+        a["href"]
+        for a in parsed(site / f"{page}.html").named("link")
+        if a.get("rel") == "canonical"
+    ]
+    for link in lab_links(page):
+        address, name = link.split("#lab-")
+        assert [address] == canonical
+        assert (ROOT / "book" / "_static" / "labs" / f"{name}.js").is_file(), name
+
+
 # In a browser ----------------------------------------------------------------------------------------
 
 
@@ -240,6 +258,14 @@ def test_formulas_are_set(opened: Visit) -> None:
         "a command MathJax does not know"
     )
     assert any("mathjax" in url for url in opened.requests) == (formulas.count() > 0)
+
+
+def test_links_to_labs_become_labs(opened: Visit) -> None:
+    path = opened.page.url.removeprefix(opened.root).strip("/").removesuffix(".html")
+    names = [link.split("#")[1] for link in lab_links(path)]
+    assert [lab.get_attribute("id") for lab in opened.page.locator(".lab").all()] == names
+    assert all(opened.page.locator(f"#{name} .lab-says").count() for name in names)
+    assert any("labs/labs.js" in url for url in opened.requests) == bool(names)
 
 
 def test_page_is_light(opened: Visit) -> None:
@@ -276,6 +302,16 @@ def test_light_and_dark(opened: Visit, mode: str, paper: tuple) -> None:
         assert image.evaluate(style) == ["rgba(0, 0, 0, 0)", "none"]
 
 
+@each_page
+@pytest.mark.parametrize(("mode", "width"), [("light", 320), ("dark", 1280)])
+def test_nobody_is_kept_out(
+    browser: Browser, roots: dict, page: str, mode: str, width: int
+) -> None:
+    options = {"color_scheme": mode, "viewport": {"width": width, "height": 900}}
+    with Visit(browser, f"{roots['http']}/{page}.html", roots["http"], **options) as visit:
+        assert barriers(visit.page) == []
+
+
 @from_server_and_disk
 def test_front_door(browser: Browser, roots: dict, scheme: str) -> None:
     first = f"{roots[scheme]}/{TOC['root']}.html"
@@ -309,7 +345,7 @@ def test_reader_chooses_light_or_dark(browser: Browser, roots: dict) -> None:
 FAULTY = """<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Faulty</title><h1 id="a">Faulty</h1>
 <a href="#a">fine</a><a href="nowhere.html">no file</a><a href="#nowhere">no anchor</a>
 <img src="_images/x.png" alt="short"><div style="width: 400px">wide</div>
-<script>console.error("complaint")</script><script src="https://example.invalid/x.js"></script></html>"""
+<p style="color: #aaa">faint</p><script>console.error("complaint")</script><script src="https://example.invalid/x.js"></script></html>"""
 
 
 def test_planted_faults_are_seen(browser: Browser, tmp_path: Path) -> None:
@@ -320,5 +356,6 @@ def test_planted_faults_are_seen(browser: Browser, tmp_path: Path) -> None:
     with Visit(browser, path.as_uri(), tmp_path.as_uri()) as visit:
         assert visit.external == ["https://example.invalid/x.js"]
         assert any(complaint.startswith("complaint") for complaint in visit.complaints)
+        assert [b.split(":")[0] for b in barriers(visit.page)] == ["color-contrast"]
         visit.page.set_viewport_size({"width": 320, "height": 640})
         assert overflow(visit.page)[0].startswith('<div style="width: 400px">')

@@ -23,6 +23,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import jupytext
 import nbformat
@@ -48,6 +49,14 @@ def setup_cell() -> str:
     )
 
 
+def lab_links(text: str, page: str) -> str:
+    """The links to the labs of `page` as absolute ones: from Colab and GitHub they lead to the published book."""
+    repository = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]
+    owner, name = urlsplit(repository["url"]).path.strip("/").split("/")
+    address = f"https://{owner.lower()}.github.io/{name}/notebooks/{page}.html"
+    return re.sub(r"\]\([^()\s]*(#lab-[a-z]+)\)", rf"]({address}\1)", text)
+
+
 def find_notebooks(names: list[str]) -> list[Path]:
     """The .md twins whose file name starts with one of `names`; all of them without names."""
     twins = sorted(NOTEBOOKS.glob("[0-9]*.md"))
@@ -65,10 +74,19 @@ def read_pair(twin: Path) -> Any:
     if first is None:
         sys.exit(f"{twin.name} has no code cell; the first one must be the set-up cell")
     first.source = setup_cell()
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = lab_links(cell.source, twin.stem)
     snapshot = twin.with_suffix(".ipynb")
     if snapshot.exists():
         stored = nbformat.read(snapshot, as_version=4)
         notebook = combine_inputs_with_outputs(notebook, stored, fmt=TWIN)
+        # jupytext also hands outputs to changed code that stands in the same place: those are stale.
+        # The set-up cell prints nothing here, so a new address in it needs no execution.
+        ran = {cell.id: cell.source for cell in stored.cells}
+        for cell in [c for c in notebook.cells if c.cell_type == "code"][1:]:
+            if ran.get(cell.get("id")) != cell.source:
+                cell.outputs, cell.execution_count = [], None
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     notebook.metadata.pop("jupytext", None)  # jupytext.toml says it for all notebooks
     for cell in notebook.cells:

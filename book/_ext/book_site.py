@@ -29,17 +29,21 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", set_address)
     app.connect("doctree-read", add_terms)
     app.connect("html-page-context", add_description)
-    app.connect("html-page-context", drop_unused_mathjax, priority=600)
+    app.connect("html-page-context", drop_unused_scripts, priority=600)
     app.connect("build-finished", write_front_door, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def set_address(app: Sphinx, config: Config) -> None:
-    """Derive the site's address from the repository's, as GitHub Pages does; let pages write {{ repository }}."""
+    """Derive the site's address from the repository's, as GitHub Pages does, and what pages say of both."""
     url = config.html_theme_options["repository_url"]
     owner, name = urlsplit(url).path.strip("/").split("/")
     config.html_baseurl = f"https://{owner.lower()}.github.io/{name}/"
     config.myst_substitutions["repository"] = f"[repository]({url})"
+    page = f"{config.html_baseurl}{config.root_doc}.html"
+    config.myst_substitutions["draw"] = (
+        f"[Draw a digit: two networks read it while you draw]({page}#lab-draw)"
+    )
 
 
 def add_terms(app: Sphinx, doctree: nodes.document) -> None:
@@ -60,15 +64,18 @@ def add_description(
         context["description"] = text if len(text) <= 160 else text[:157].rsplit(" ", 1)[0] + " ..."
 
 
-def drop_unused_mathjax(
+def drop_unused_scripts(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Load MathJax where there is mathematics; Sphinx loads it on the first page too, for the pages below it."""
-    if doctree is None or not any(
-        doctree.findall(lambda n: isinstance(n, nodes.math | nodes.math_block))
-    ):
-        scripts = context["script_files"]
-        scripts[:] = [script for script in scripts if "mathjax" not in str(vars(script)).lower()]
+    """Load MathJax where there is mathematics (Sphinx loads it for pages below too), and the labs where they are."""
+    found = doctree.findall if doctree else lambda condition: []
+    unused = []
+    if not any(found(lambda n: isinstance(n, nodes.math | nodes.math_block))):
+        unused += ["mathjax", "formulas.js"]
+    if not any(found(lambda n: isinstance(n, nodes.reference) and "#lab-" in n.get("refuri", ""))):
+        unused.append("labs/")
+    for files in (context["script_files"], context["css_files"]):
+        files[:] = [f for f in files if not any(u in str(vars(f)).lower() for u in unused)]
 
 
 def write_front_door(app: Sphinx, error: Exception | None) -> None:
