@@ -109,7 +109,7 @@ def build_lstm(num_classes: int = 10) -> Any:
 
 
 def build_ctc_reader(recurrent: bool = True, num_classes: int = 11) -> Any:
-    """A reader of number strips: strided convolutions, then context along the columns. Built in chapter 18.
+    """A reader of number strips: convolutions with pooling, then context along the columns. Built in chapter 18.
 
     Args:
         recurrent: context by a bidirectional LSTM; False takes two one-dimensional convolutions instead.
@@ -117,33 +117,37 @@ def build_ctc_reader(recurrent: bool = True, num_classes: int = 11) -> Any:
 
     Returns:
         keras.Model: `(batch, 32, width, 1)` in [0, 255] -> logits `(batch, width / 4, num_classes)`, float32. Any
-        width will do; it is rounded up to a multiple of 4.
+        width from 4 on will do; it is rounded down to a multiple of 4.
 
     Source: Shi, Bai and Yao (2017), https://doi.org/10.1109/TPAMI.2016.2646371; this small form is the book's own.
     """
     import keras
     from keras import layers
 
-    def block(convolution: Any) -> list[Any]:
-        return [convolution, layers.BatchNormalization(momentum=0.9), layers.ReLU()]
-
-    def conv2d(filters: int, kernel_size: int, strides: Any) -> list[Any]:
-        return block(layers.Conv2D(filters, kernel_size, strides, padding="same", use_bias=False))
+    def conv2d(filters: int, pool: tuple[int, int]) -> list[Any]:
+        convolution = layers.Conv2D(filters, 3, padding="same", use_bias=False)
+        return [
+            convolution,
+            layers.MaxPooling2D(pool),
+            layers.BatchNormalization(momentum=0.9),
+            layers.ReLU(),
+        ]
 
     def conv1d() -> list[Any]:
-        return block(layers.Conv1D(96, 5, padding="same", use_bias=False))
+        convolution = layers.Conv1D(96, 5, padding="same", use_bias=False)
+        return [convolution, layers.BatchNormalization(momentum=0.9), layers.ReLU()]
 
     lstm = layers.LSTM(64, return_sequences=True)
     return keras.Sequential(
         [
             keras.Input((32, None, 1)),
             layers.Rescaling(1 / 255),
-            *conv2d(24, 5, 2),
-            *conv2d(48, 3, 2),
-            *conv2d(64, 3, (2, 1)),
-            *conv2d(96, 3, (2, 1)),
+            *conv2d(16, (2, 2)),
+            *conv2d(32, (2, 2)),
+            *conv2d(64, (2, 1)),
+            *conv2d(64, (2, 1)),
             layers.Permute((2, 1, 3)),  # columns first: each becomes one timestep
-            layers.Reshape((-1, 2 * 96)),
+            layers.Reshape((-1, 2 * 64)),
             *([layers.Bidirectional(lstm)] if recurrent else [*conv1d(), *conv1d()]),
             layers.Dense(num_classes),
         ],
