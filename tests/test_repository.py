@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from notebooks import setup_cell
+from notebooks import page_address, setup_cell
 
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -219,10 +219,11 @@ def addresses(text: str, url: str) -> list[str]:
     return re.findall(rf"[\w.-]+/{re.escape(name)}\b|\b{re.escape(owner)}\.github\.io", text, re.I)
 
 
-def without_setup_cell(name: str, text: str) -> str:
-    """A chapter's text without its first code cell, where the address belongs."""
+def without_derived_addresses(name: str, text: str) -> str:
+    """A chapter's text without what is derived from the address: its first code cell, and links to its labs."""
     if not re.fullmatch(r"notebooks/\d\w*\.(ipynb|md)", name):
         return text
+    text = text.replace(f"{page_address(Path(name).stem)}#lab-", "#lab-")
     if name.endswith(".md"):
         assert text.count(setup_cell()) == 1, (
             f"{name} lacks the set-up cell; run `make run NB={Path(name).name[:2]}`"
@@ -242,7 +243,9 @@ def test_repository_address_stands_in_one_place() -> None:
     config = texts.pop("_config.yml")
     url = yaml.safe_load(config)["repository"]["url"]
     assert len(addresses(config, url)) == 1
-    found = {name: addresses(without_setup_cell(name, text), url) for name, text in texts.items()}
+    found = {
+        name: addresses(without_derived_addresses(name, text), url) for name, text in texts.items()
+    }
     assert {name: copies for name, copies in found.items() if copies} == {}
 
 

@@ -49,12 +49,16 @@ def setup_cell() -> str:
     )
 
 
-def lab_links(text: str, page: str) -> str:
-    """The links to the labs of `page` as absolute ones: from Colab and GitHub they lead to the published book."""
+def page_address(page: str) -> str:
+    """Where chapter `page` is published, from the one repository address of _config.yml."""
     repository = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]
     owner, name = urlsplit(repository["url"]).path.strip("/").split("/")
-    address = f"https://{owner.lower()}.github.io/{name}/notebooks/{page}.html"
-    return re.sub(r"\]\([^()\s]*(#lab-[a-z]+)\)", rf"]({address}\1)", text)
+    return f"https://{owner.lower()}.github.io/{name}/notebooks/{page}.html"
+
+
+def lab_links(text: str, page: str) -> str:
+    """The links to the labs of `page` as absolute ones: from Colab and GitHub they lead to the published book."""
+    return re.sub(r"\]\([^()\s]*(#lab-[a-z]+)\)", rf"]({page_address(page)}\1)", text)
 
 
 def find_notebooks(names: list[str]) -> list[Path]:

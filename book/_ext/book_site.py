@@ -41,9 +41,9 @@ def set_address(app: Sphinx, config: Config) -> None:
     owner, name = urlsplit(url).path.strip("/").split("/")
     config.html_baseurl = f"https://{owner.lower()}.github.io/{name}/"
     config.myst_substitutions["repository"] = f"[repository]({url})"
-    page = f"{config.html_baseurl}{config.root_doc}.html"
+    draw = f"{config.html_baseurl}book/index.html#lab-draw"  # root_doc is not known yet
     config.myst_substitutions["draw"] = (
-        f"[Draw a digit: two networks read it while you draw]({page}#lab-draw)"
+        f"[Draw a digit: two networks read it while you draw]({draw})"
     )
 
 
