@@ -202,7 +202,9 @@ def test_networks_in_the_page_are_those_of_the_package(page, name):
     np.testing.assert_allclose(ours, rounded[:200], atol=1e-3)
     assert (np.argmax(ours, axis=1) == rounded[:200].argmax(axis=1)).all()
     accuracy = [(logits.argmax(axis=1) == y_test).mean() for logits in (full, rounded)]
-    assert abs(accuracy[0] - accuracy[1]) < 0.001 if len(y_test) == 10_000 else accuracy[1] > 0.6
+    allowed = 0.001 if len(y_test) == 10_000 else 0.02  # the embedded test set has 360 images
+    assert abs(accuracy[0] - accuracy[1]) < allowed
+    assert accuracy[1] > (0.99 if len(y_test) == 10_000 else 0.6)  # learned on MNIST
 
 
 # Mouse, keys, stillness ---------------------------------------------------------------------------------

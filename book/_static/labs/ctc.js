@@ -23,7 +23,7 @@
     return { places, alpha, total: last.at(-1) + (last.at(-2) ?? 0) };
   }
 
-  window.Labs.ctc = { collapse, lattice, symbols };
+  window.Labs.ctc = { collapse, lattice };
   window.Labs.define("ctc", (lab) => {
     const [steps, says] = [announcer(), announcer()];
     const alignment = h("input", { type: "text", value: "33--37-7", maxLength: 24, spellcheck: false, "aria-label": "alignment, with - for the blank" });
