@@ -30,6 +30,7 @@
     const levels = (k) => (k === 0 ? [0, 0.3, 0.9, -0.9] : [0, 0.5, 1]);
 
     const board = grid("candidate and gates at each timestep; press space to change", 4, T, {
+      names: [names],
       draw(cell, k, t) {
         cell.textContent = String(gates[k][t]).replace("-", "−");
         tint(cell, gates[k][t], 1);
@@ -42,7 +43,6 @@
         draw(t);
       },
     });
-    board.querySelectorAll("tr").forEach((line, k) => line.prepend(h("th", { scope: "row" }, names[k])));
 
     function draw(t = T - 1) {
       board.redraw();
