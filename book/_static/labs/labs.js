@@ -110,37 +110,6 @@
     repaints.forEach((repaint) => repaint());
   }).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 
-  /* Curves in one box: [{ name, values, dash }], drawn from left to right between `low` and `high`. */
-  function plot(label, curves, low, high, ylabel) {
-    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    const [height, left] = [170, 46];
-    const width = Math.min(560, document.querySelector(".lab").clientWidth - 36);   // text keeps its size on a phone
-    svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    svg.setAttribute("class", "lab-plot");
-    svg.setAttribute("role", "img");
-    svg.setAttribute("aria-label", label);
-    const add = (tag, settings, text = "") => {
-      const element = document.createElementNS(svg.namespaceURI, tag);
-      for (const [name, value] of Object.entries(settings)) element.setAttribute(name, value);
-      element.textContent = text;
-      svg.append(element);
-    };
-    const y = (value) => 12 + (height - 34) * (1 - (value - low) / (high - low || 1));
-    for (const value of [low, (low + high) / 2, high]) {
-      add("line", { x1: left, x2: width - 90, y1: y(value), y2: y(value), class: "lab-rule" });
-      add("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, Number(value.toPrecision(3)));
-    }
-    add("text", { x: left, y: height - 4 }, ylabel);
-    curves.forEach(({ name, values }, index) => {
-      const x = (i) => left + (width - 90 - left) * (values.length > 1 ? i / (values.length - 1) : 0);
-      const points = values.map((value, i) => `${x(i).toFixed(1)},${y(Math.min(Math.max(value, low), high)).toFixed(1)}`);
-      add("polyline", { points: points.join(" "), class: `lab-curve lab-curve-${index}` });
-      const last = values.length ? y(Math.min(Math.max(values.at(-1), low), high)) : 0;
-      add("text", { x: width - 84, y: last + 4 + 13 * (index - (curves.length - 1) / 2) * (curves.length > 1 ? 0.6 : 0), class: `lab-name-${index}` }, name);
-    });
-    return svg;
-  }
-
   /* Random numbers from 0 to 1 that are the same on each visit (mulberry32). */
   function seeded(seed) {
     return () => {
@@ -159,6 +128,9 @@
     zero: "..........|....##....|...#..#...|..#....#..|..#....#..|..#....#..|..#....#..|...#..#...|....##....|..........",
   }).map(([name, text]) => [name, text.split("|").map((line) => [...line].map((mark) => (mark === "#" ? 1 : 0)))]));
 
+  /* One of them as the networks see pictures: 28 x 28, each pixel doubled, moved by `down` and `right` of the small pixels. */
+  const enlarge = (drawing, down = 0, right = 0) => Float64Array.from({ length: 784 }, (_, k) => drawing[Math.floor((Math.floor(k / 28) - 4) / 2) - down]?.[Math.floor((k % 28 - 4) / 2) - right] ?? 0);
+
   /* Fetch further scripts of this folder, one after the other; those that are here already are not fetched again. */
   const fetched = {};
   const fetchScript = (file) => (fetched[file] ??= new Promise((done, fail) => {
@@ -176,7 +148,7 @@
   }
 
   window.Labs = {
-    h, need, grid, slider, choice, button, row, panel, announcer, tint, ink, paint, plot, seeded, drawings,
+    h, need, grid, slider, choice, button, row, panel, announcer, tint, ink, paint, seeded, drawings, enlarge,
     onTheme: (repaint) => repaints.push(repaint),
     still: matchMedia("(prefers-reduced-motion: reduce)").matches,
     define(name, build) {

@@ -36,23 +36,24 @@
     taken = 0;
   }
 
-  /* "same" convolution of 3 x 3 without bias. Maps are (height, width, channels), the kernel (3, 3, channels, filters). */
-  function conv2d(maps, size, { shape: [, , channels, filters], values }) {
-    const out = new Float64Array(size * size * filters);
-    for (let i = 0; i < size; i++) for (let j = 0; j < size; j++) {
-      const left = Math.max(j - 1, 0), right = Math.min(j + 1, size - 1);
-      for (let row = Math.max(i - 1, 0); row <= Math.min(i + 1, size - 1); row++) {
-        take(maps, (row * size + left) * channels, (right - left + 1) * channels, (3 * (row - i + 1) + left - j + 1) * channels, filters);
+  /* "same" convolution without bias. Maps are (height, width, channels), the kernel (rows, columns, channels, filters), both odd. */
+  function conv2d(maps, height, width, { shape: [rows, columns, channels, filters], values }) {
+    const out = new Float64Array(height * width * filters), up = rows >> 1, back = columns >> 1;
+    for (let i = 0; i < height; i++) for (let j = 0; j < width; j++) {
+      const left = Math.max(j - back, 0), right = Math.min(j + back, width - 1);
+      for (let row = Math.max(i - up, 0); row <= Math.min(i + up, height - 1); row++) {
+        take(maps, (row * width + left) * channels, (right - left + 1) * channels, ((row - i + up) * columns + left - j + back) * channels, filters);
       }
-      sum(out, (i * size + j) * filters, filters, values);
+      sum(out, (i * width + j) * filters, filters, values);
     }
     return out;
   }
 
-  function maxPool(maps, size, channels) {
-    const half = size / 2, out = new Float64Array(half * half * channels).fill(-Infinity);
-    for (let i = 0; i < size; i++) for (let j = 0; j < size; j++) {
-      const from = (i * size + j) * channels, to = ((i >> 1) * half + (j >> 1)) * channels;
+  /* The largest of each block of `down` x `across`. */
+  function maxPool(maps, height, width, channels, down, across) {
+    const out = new Float64Array(height / down * width / across * channels).fill(-Infinity);
+    for (let i = 0; i < height; i++) for (let j = 0; j < width; j++) {
+      const from = (i * width + j) * channels, to = (Math.floor(i / down) * width / across + Math.floor(j / across)) * channels;
       for (let c = 0; c < channels; c++) if (maps[from + c] > out[to + c]) out[to + c] = maps[from + c];
     }
     return out;
@@ -89,9 +90,9 @@
     let [maps, size] = [image, 28];
     const seen = rounds.map(({ kernel: weights, scale, shift }, index) => {
       const channels = scale.length;
-      maps = conv2d(maps, size, weights);
+      maps = conv2d(maps, size, size, weights);
       if (index < 2) {
-        maps = maxPool(maps, size, channels);
+        maps = maxPool(maps, size, size, channels, 2, 2);
         size /= 2;
       }
       maps = normalise(maps, scale, shift);
@@ -100,20 +101,40 @@
     return { logits: dense(maps, kernel, bias), seen };
   }
 
-  /* One row of pixels a timestep; gates in Keras' order i, f, c, o. Returns the ten logits that the head gives after each row. */
-  function lstm({ kernel, recurrent, bias, head, headBias }, image) {
+  /* One row of pixels a timestep; gates in Keras' order i, f, c, o. Returns the ten logits that the head gives after each row. `seen`
+     receives candidate, input, forget and output gate of unit `watched` at each timestep. */
+  function lstm({ kernel, recurrent, bias, head, headBias }, image, watched = -1, seen = []) {
     const units = recurrent.shape[0], logits = [];
     const hidden = new Float64Array(units), cell = new Float64Array(units);
     for (let t = 0; t < 28; t++) {
       const z = dense(hidden, recurrent, dense(image.subarray(28 * t, 28 * t + 28), kernel, bias));
       for (let k = 0; k < units; k++) {
-        cell[k] = sigmoid(z[units + k]) * cell[k] + sigmoid(z[k]) * Math.tanh(z[2 * units + k]);
-        hidden[k] = sigmoid(z[3 * units + k]) * Math.tanh(cell[k]);
+        const input = sigmoid(z[k]), forget = sigmoid(z[units + k]), candidate = Math.tanh(z[2 * units + k]), output = sigmoid(z[3 * units + k]);
+        cell[k] = forget * cell[k] + input * candidate;
+        hidden[k] = output * Math.tanh(cell[k]);
+        if (k === watched) seen.push([candidate, input, forget, output]);
       }
       logits.push(dense(hidden, head, headBias));
     }
     return logits;
   }
 
-  window.Nets = { unpack, softmax, leanCnn, lstm };
+  /* The reader of chapter 18's page: four rounds of convolution and pooling make one line of features of every four columns, two
+     convolutions along the columns look around, a dense layer scores. `strip` is 32 x width. Returns 11 logits a column. */
+  function readStrip({ rounds, kernel, bias }, strip, width) {
+    let [maps, height] = [strip, 32];
+    rounds.slice(0, 4).forEach(({ kernel: weights, scale, shift }, index) => {
+      const across = index < 2 ? 2 : 1;
+      maps = maxPool(conv2d(maps, height, width, weights), height, width, scale.length, 2, across);
+      [height, width] = [height / 2, width / across];
+      maps = normalise(maps, scale, shift);
+    });
+    const channels = maps.length / width / height, features = new Float64Array(maps.length);
+    for (let i = 0; i < height; i++) for (let j = 0; j < width; j++) for (let c = 0; c < channels; c++) features[(j * height + i) * channels + c] = maps[(i * width + j) * channels + c];
+    maps = features;
+    for (const { kernel: { shape, values }, scale, shift } of rounds.slice(4)) maps = normalise(conv2d(maps, 1, width, { shape: [1, ...shape], values }), scale, shift);
+    return Array.from({ length: width }, (_, j) => dense(maps.subarray(j * maps.length / width, (j + 1) * maps.length / width), kernel, bias));
+  }
+
+  window.Nets = { unpack, softmax, leanCnn, lstm, readStrip };
 })();
