@@ -173,7 +173,12 @@ def test_has_two_to_four_questions_with_one_right_answer_each(notebook):
 
 def test_the_right_answer_has_no_usual_place():
     """Whoever always takes the first answer, or always the longest, must fail."""
-    asked = [a for path in ALL if path.stem not in WITHOUT_QUESTIONS for _, a in notebooks.questions(read(path))]
+    asked = [
+        a
+        for path in ALL
+        if path.stem not in WITHOUT_QUESTIONS
+        for _, a in notebooks.questions(read(path))
+    ]
     right = [[why.startswith("Right.") for _, why in answers].index(True) for answers in asked]
     for place in range(3):
         assert right.count(place) < len(asked) / 2

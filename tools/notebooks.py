@@ -243,7 +243,10 @@ def questions(notebook: Any) -> list[tuple[str, list[tuple[str, str]]]]:
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     section = text.partition("\n## Check yourself\n")[2].split("\n## ")[0]
     return [
-        (question.split("\n\n")[0], [(a.strip(), why.strip()) for a, why in FOLDED.findall(question)])
+        (
+            question.split("\n\n")[0],
+            [(a.strip(), why.strip()) for a, why in FOLDED.findall(question)],
+        )
         for question in re.split(r"^\*\*Question \d+\.\*\* ", section, flags=re.MULTILINE)[1:]
     ]
 

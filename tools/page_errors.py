@@ -1,7 +1,8 @@
 """Write what the shipped networks misread as a script that a page can load: `python tools/page_errors.py`.
 
 The lean CNN and the LSTM of `hwr_utils/weights` read the 10,000 test images. The script holds three tables of counts,
-each image that at least one of the two misreads, and for each network and digit the two right answers that it is least sure of.
+each image that at least one of the two misreads, and for each network and digit the two right answers that it is least
+sure of.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Train the small reader of number strips that the page of chapter 18 runs, and write it as a script: `python tools/page_reader.py`.
+"""Train the small reader of number strips for the page of chapter 18: `python tools/page_reader.py`.
 
-It is the convolutional reader of chapter 18 at half its size, so that a page can load it. Like `tools/page_weights.py`, this
-stores its weights as whole numbers from -127 to 127; tests/test_labs.py says how many numbers it still reads.
+It is the convolutional reader of that chapter at half its size, so that a page can load it. Its weights become whole
+numbers from -127 to 127, as in `tools/page_weights.py`; tests/test_labs.py says how many numbers it still reads.
 """
 
 from __future__ import annotations

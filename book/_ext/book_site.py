@@ -78,7 +78,7 @@ def add_description(
 def drop_unused_scripts(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Load MathJax where there is mathematics (Sphinx loads it for pages below too), labs and questions where they are."""
+    """Load MathJax where there is mathematics (Sphinx loads it for pages below too); labs and questions likewise."""
     found = doctree.findall if doctree else lambda condition: []
     unused = []
     if not any(found(lambda n: isinstance(n, nodes.math | nodes.math_block))):

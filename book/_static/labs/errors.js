@@ -36,12 +36,12 @@
     function picture(image) {
       const canvas = h("canvas", { className: "lab-image", ariaHidden: "true" });
       const line = (name, thousandths) => h("span", { className: answer(thousandths) === image.label ? "" : "lab-wrong" }, `${name}: ${answer(thousandths)}, ${percent(thousandths)}`);
-      const figure = h("figure", {}, canvas, h("figcaption", {}, h("span", {}, `label ${image.label}`), line("CNN", image.cnn), line("LSTM", image.lstm), h("small", {}, `no. ${image.index}`)));
+      const figure = h("div", { className: "lab-shown" }, canvas, h("span", {}, `label ${image.label}`), line("CNN", image.cnn), line("LSTM", image.lstm), h("small", {}, `no. ${image.index}`));
       figure.repaint = () => paint(canvas, unpack(image), 28, 28);
       return figure;
     }
 
-    const repaint = () => gallery.querySelectorAll("figure").forEach((figure) => figure.repaint());
+    const repaint = () => gallery.querySelectorAll(".lab-shown").forEach((figure) => figure.repaint());
 
     function sentence(found) {
       const [i, j] = place, count = data.tables[table][i][j], right = data.tables[table].reduce((sum, line, digit) => sum + line[digit], 0);
