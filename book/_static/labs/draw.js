@@ -33,42 +33,40 @@
     const belief = picture("lab-belief", "what the LSTM believes after each of the 28 rows: one column for each digit, the darker the surer");
     const rounds = ["16 maps of 14 x 14", "32 maps of 7 x 7", "64 maps of 7 x 7"].map((text, r) => [`round ${r + 1}: ${text}`, picture("lab-maps", `the ${text} after round ${r + 1}`)]);
     const [says, counted] = [announcer(), announcer()];
-    let [busy, waiting] = [false, false];
+    let [job, waiting] = [null, false];
 
-    /* Read in the frames to come, however many points come before them: the CNN in one, the LSTM in the next. So even a slow machine has
-       time to draw the stroke between them. */
-    function changed() {
-      waiting = true;
-      if (!busy) requestAnimationFrame(look);
-      busy = true;
-    }
-
-    function look() {
+    /* The work after a stroke, in small steps. However many points come meanwhile, they are read when it is done. */
+    function* reading() {
       waiting = false;
       const image = normalised(sheet.read(), steps);
       lab.classList.toggle("lab-empty", !image);
-      if (image) {
-        const { logits, seen: maps } = Nets.leanCnn(networks.cnn, image);
-        paint(seen, image, 28, 28);
-        maps.forEach((round, r) => paint(rounds[r][1], ...mosaic(round)));
-        requestAnimationFrame(() => { readRows(image, logits); again(); });
-      } else {
-        says.textContent = `Draw a digit.${sheet.where()}`;
-        again();
-      }
-    }
-
-    function readRows(image, logits) {
-      const rows = Nets.lstm(networks.lstm, image).map(Nets.softmax);
+      if (!image) { says.textContent = `Draw a digit.${sheet.where()}`; return; }
+      paint(seen, image, 28, 28);
+      yield;
+      const { logits, seen: maps } = Nets.leanCnn(networks.cnn, image);
+      yield;
+      maps.forEach((round, r) => paint(rounds[r][1], ...mosaic(round)));
+      const rows = [];
+      for (const row of Nets.lstmRows(networks.lstm, image)) { rows.push(Nets.softmax(row)); yield; }
       paint(belief, rows.flat(), 10, 28);
       const answers = rows.map(best), since = answers.findLastIndex((digit) => digit !== answers[27]) + 2;
       says.textContent = `${words("CNN", Nets.softmax(logits))} ${words("LSTM", rows[27])} The LSTM's first choice is ${answers[27]} from row ${since} of 28 on.${sheet.where()}`;
     }
 
-    /* Points that came meanwhile are read now. */
-    function again() {
-      busy = waiting;
-      if (busy) requestAnimationFrame(look);
+    /* A few steps a frame, so that even a slow machine draws the stroke without a stop. A fast one does them all in one frame. */
+    function work() {
+      const start = performance.now();
+      let step;
+      do step = job.next(); while (!step.done && performance.now() - start < 5);
+      if (step.done) job = waiting ? reading() : null;
+      if (job) requestAnimationFrame(work);
+    }
+
+    function changed() {
+      waiting = true;
+      if (job) return;
+      job = reading();
+      requestAnimationFrame(work);
     }
 
     /* How many of the 40 hard drawings are read with these steps: one after the other, so that the page stays awake. */

@@ -101,10 +101,10 @@
     return { logits: dense(maps, kernel, bias), seen };
   }
 
-  /* One row of pixels a timestep; gates in Keras' order i, f, c, o. Returns the ten logits that the head gives after each row. `seen`
+  /* One row of pixels a timestep; gates in Keras' order i, f, c, o. Yields the ten logits that the head gives after each row. `seen`
      receives candidate, input, forget and output gate of unit `watched` at each timestep. */
-  function lstm({ kernel, recurrent, bias, head, headBias }, image, watched = -1, seen = []) {
-    const units = recurrent.shape[0], logits = [];
+  function* lstmRows({ kernel, recurrent, bias, head, headBias }, image, watched = -1, seen = []) {
+    const units = recurrent.shape[0];
     const hidden = new Float64Array(units), cell = new Float64Array(units);
     for (let t = 0; t < 28; t++) {
       const z = dense(hidden, recurrent, dense(image.subarray(28 * t, 28 * t + 28), kernel, bias));
@@ -114,10 +114,11 @@
         hidden[k] = output * Math.tanh(cell[k]);
         if (k === watched) seen.push([candidate, input, forget, output]);
       }
-      logits.push(dense(hidden, head, headBias));
+      yield dense(hidden, head, headBias);
     }
-    return logits;
   }
+
+  const lstm = (...all) => [...lstmRows(...all)];
 
   /* The reader of chapter 18's page: four rounds of convolution and pooling make one line of features of every four columns, two
      convolutions along the columns look around, a dense layer scores. `strip` is 32 x width. Returns 11 logits a column. */
@@ -136,5 +137,5 @@
     return Array.from({ length: width }, (_, j) => dense(maps.subarray(j * maps.length / width, (j + 1) * maps.length / width), kernel, bias));
   }
 
-  window.Nets = { unpack, softmax, leanCnn, lstm, readStrip };
+  window.Nets = { unpack, softmax, leanCnn, lstm, lstmRows, readStrip };
 })();
