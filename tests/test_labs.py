@@ -678,6 +678,7 @@ def test_each_step_of_the_normalisation_counts(page):
     """The 40 sample drawings are read with all steps; without any one of them fewer are."""
     lab, read, before = page.locator("#lab-draw"), {}, ""
     switches = ["cut out the ink", "make it 20 pixels", "centre of mass", "invert"]
+    lab.locator(".lab-says").last.scroll_into_view_if_needed()  # the counting begins when it is seen
     for switch in [None, *switches]:
         if switch:
             lab.get_by_label(switch).uncheck()
@@ -761,6 +762,7 @@ def test_a_stroke_is_answered_within_a_frame_on_a_slow_machine(open_labs):
     A busy machine only adds, so the best of five strokes counts.
     """
     page = open_labs()
+    page.locator("#lab-draw .lab-says").last.scroll_into_view_if_needed()
     expect(page.locator("#lab-draw .lab-says").last).to_contain_text("Of 40 sample drawings")
     page.locator("#lab-draw .lab-paper").scroll_into_view_if_needed()
     box = page.locator("#lab-draw .lab-paper").bounding_box()

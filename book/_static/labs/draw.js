@@ -105,6 +105,11 @@
       h("p", { className: "lab-title" }, "Your drawing stays in this page: nothing is sent, and nothing is stored."),
     );
     sheet.start([]);
-    count();
+    const watcher = new IntersectionObserver(([entry]) => {
+      if (!entry.isIntersecting) return;
+      watcher.disconnect();
+      count();
+    });
+    watcher.observe(counted);
   }));
 })();
