@@ -75,6 +75,13 @@
       redraw();
     }
 
+    /* The last stroke goes, the pen is lifted and stays where it is. */
+    function undo() {
+      const { place } = key;
+      start(strokes.slice(0, -1));
+      key.place = place;
+    }
+
     function extend(each, point) {
       each.push(point);
       ink(pad, each, each.length - 1);
@@ -126,7 +133,7 @@
 
     onTheme(redraw);
     const desk = h("div", { className: "lab-desk", style: `width: ${width}px` }, canvas, cursor);
-    return { desk, page, start, read, where, undo() { start(strokes.slice(0, -1)); } };
+    return { desk, page, start, read, where, undo };
   }
 
   /* What the networks are given, or null for an empty page. Each step of the normalisation can be left out. */
