@@ -678,9 +678,7 @@ def test_each_step_of_the_normalisation_counts(page):
     """The 40 sample drawings are read with all steps; without any one of them fewer are."""
     lab, read, before = page.locator("#lab-draw"), {}, ""
     switches = ["cut out the ink", "make it 20 pixels", "centre of mass", "invert"]
-    lab.locator(
-        ".lab-says"
-    ).last.scroll_into_view_if_needed()  # the counting begins when it is seen
+    lab.locator(".lab-says").last.scroll_into_view_if_needed()  # it counts once it is seen
     for switch in [None, *switches]:
         if switch:
             lab.get_by_label(switch).uncheck()
