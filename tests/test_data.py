@@ -234,14 +234,18 @@ def test_the_parser_refuses_ten_thousand_damaged_files():
     assert peak < 1_000_000
 
 
-@settings(max_examples=500, deadline=None)
-@given(st.binary(max_size=64))
-def test_the_parser_accepts_bytes_only_if_they_say_what_they_are(content):
+@settings(max_examples=1000, deadline=None)
+@given(
+    st.sampled_from([8, 8, 8, 9]), st.lists(st.integers(0, 3), max_size=4), st.binary(max_size=30)
+)
+def test_the_parser_accepts_bytes_only_if_they_say_what_they_are(kind, shape, values):
+    content = bytes([0, 0, kind, len(shape)])
+    content += b"".join(size.to_bytes(4, "big") for size in shape) + values
     try:
-        values = data.parse_idx(content, "the file")
+        parsed = data.parse_idx(content, "the file")
     except data.DataUnavailable:
         return
-    assert idx(values) == content
+    assert idx(parsed) == content
 
 
 def test_checks_are_not_asserts_which_python_can_switch_off():
