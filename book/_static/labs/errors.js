@@ -80,6 +80,7 @@
         },
         act: show,
       });
+      board.classList.add("lab-counts");
       stage.replaceChildren(panel(`row: ${rows}; column: ${columns} (click a number)`, board));
       show(...place);
     }
