@@ -28,8 +28,8 @@ from notebooks import NOTEBOOKS, is_compared
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = sorted(NOTEBOOKS.glob("*.ipynb"))
-# As in Colab, and before the first cell; in one expression, so that no name is left in the notebook.
-PRETEND = "__import__('sys').modules['google.colab'] = __import__('types').ModuleType('google.colab')"
+# As in Colab, before the first cell: some module of this name; and no new name is left in the notebook.
+PRETEND = "__import__('sys').modules['google.colab'] = __import__('types')"
 
 
 @pytest.fixture(scope="session")
@@ -142,7 +142,8 @@ def test_notebook_alone_runs_on_colab(
 
     stored = nbformat.read(notebook, as_version=4)
     dataset = os.environ.get("HWR_DATASET", "mnist")
-    cells = [pair for pair in zip(stored.cells, ran.cells) if pair[0].cell_type == "code"]
+    pairs = zip(stored.cells, ran.cells, strict=True)
+    cells = [pair for pair in pairs if pair[0].cell_type == "code"]
     for here, there in cells[1:]:  # the first is the set-up cell
         assert [o for o in there.outputs if o.get("name") == "stderr"] == [], here.source
         if is_compared(here, dataset):

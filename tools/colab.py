@@ -48,10 +48,10 @@ def make() -> None:
     uv = Path(sys.executable).with_name("uv")
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".colab-") as scratch:
         fresh = Path(scratch) / "fresh"
-        install = [uv, "pip", "install", "--quiet", "--python", sys.executable]
+        install: list[str | Path] = [uv, "pip", "install", "--quiet", "--python", sys.executable]
         install += ["--target", fresh / "packages", "--require-hashes", "-r", LOCK]
         subprocess.run(install, check=True)
-        download = [sys.executable, "-m", "pip", "download", "-qq", "--dest", fresh / "wheels"]
+        download = [sys.executable, "-m", "pip", "download", "-qq", "--dest", str(fresh / "wheels")]
         isolated = {**os.environ, "PYTHONPATH": str(fresh / "packages")}  # Colab's own pip
         subprocess.run([*download, *build_requirements()], check=True, env=isolated)
         try:
