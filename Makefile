@@ -44,7 +44,7 @@ jupyter: .all    ## open JupyterLab; saving a notebook writes its .md twin
 
 lint: .all       ## ruff, mypy, notebook pairs
 	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check hwr_utils tests tools book/_ext
+	@$(BIN)/ruff format --check hwr_utils tests tools benchmarks book/_ext
 	@$(BIN)/mypy
 	@$(RUN) tools/notebooks.py check
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import venv
 from pathlib import Path
 from typing import Any
@@ -150,15 +152,65 @@ def test_notebook_alone_runs_on_colab(
             assert printed(there) == printed(here), here.source
 
 
+def needs() -> list[Requirement]:
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return [Requirement(line) for line in pyproject["project"]["dependencies"]]
+
+
 def test_colab_has_all_that_the_package_needs() -> None:
     """The set-up cell installs with --no-deps, so whatever Colab lacks would be missing."""
-    pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     lines = (ROOT / "tests" / "colab.in").read_text(encoding="utf-8").splitlines()
     pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
-    needs = map(Requirement, colab.tomllib.loads(pyproject)["project"]["dependencies"])
     wrong = [
         str(need)
-        for need in needs
+        for need in needs()
         if pinned.get(canonicalize_name(need.name), "0") not in need.specifier
     ]
     assert wrong == []
+
+
+def test_the_page_on_use_names_what_colab_brings() -> None:
+    page = (ROOT / "book" / "how_to_use.md").read_text(encoding="utf-8")
+    named = re.search(r"Colab brings all that this package needs: (.+)\.$", page, re.MULTILINE)
+    assert named
+    names = named[1].lower().replace(" and ", ", ").split(", ")
+    assert sorted(names) == sorted(need.name for need in needs())
+
+
+def test_lock_holds_what_colab_has() -> None:
+    """`make lock` writes tests/colab.txt; a version changed in tests/colab.in alone would not be tested."""
+    pins = (ROOT / "tests" / "colab.in").read_text(encoding="utf-8").splitlines()
+    locked = (ROOT / "tests" / "colab.txt").read_text(encoding="utf-8")
+    missing = [pin for pin in pins if not pin.startswith("#") and f"{pin} \\\n" not in locked]
+    assert missing == []
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path) -> dict[str, str]:
+    """The settings of a machine that has neither Colab's packages nor a package index."""
+    places = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "UV_CACHE_DIR": str(tmp_path)}
+    return {**os.environ, **places, "UV_OFFLINE": "1", "HWR_DATASET": "digits", "CI": ""}
+
+
+def test_without_an_index_nothing_is_left_behind(
+    empty_cache: dict[str, str], tmp_path: Path
+) -> None:
+    make = [sys.executable, ROOT / "tools" / "colab.py"]
+    done = subprocess.run(make, env=empty_cache, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("Colab's packages cannot be had")
+    assert "Traceback" not in done.stderr
+    assert list((tmp_path / "hwr_utils").iterdir()) == []
+
+
+@pytest.mark.parametrize(("ci", "word"), [("", "skipped"), ("true", "error")])
+def test_missing_packages_are_said_aloud(
+    empty_cache: dict[str, str], ci: str, word: str, tmp_path: Path
+) -> None:
+    tests = [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider", __file__]
+    tests += ["-k", "alone_runs_on_colab and 01_pixels"]
+    done = subprocess.run(
+        tests, cwd=ROOT, env={**empty_cache, "CI": ci}, capture_output=True, text=True
+    )
+    assert done.stdout.count("NOT RUN AS IN COLAB") >= 2  # in the header, and as the reason
+    assert f"1 {word}" in done.stdout.splitlines()[-1]
