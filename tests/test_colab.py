@@ -203,14 +203,9 @@ def test_without_an_index_nothing_is_left_behind(
     assert list((tmp_path / "hwr_utils").iterdir()) == []
 
 
-@pytest.mark.parametrize(("ci", "word"), [("", "skipped"), ("true", "error")])
-def test_missing_packages_are_said_aloud(
-    empty_cache: dict[str, str], ci: str, word: str, tmp_path: Path
-) -> None:
+def test_missing_packages_are_said_aloud(empty_cache: dict[str, str]) -> None:
     tests = [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider", __file__]
     tests += ["-k", "alone_runs_on_colab and 01_pixels"]
-    done = subprocess.run(
-        tests, cwd=ROOT, env={**empty_cache, "CI": ci}, capture_output=True, text=True
-    )
-    assert done.stdout.count("NOT RUN AS IN COLAB") >= 2  # in the header, and as the reason
-    assert f"1 {word}" in done.stdout.splitlines()[-1]
+    done = subprocess.run(tests, cwd=ROOT, env=empty_cache, capture_output=True, text=True)
+    assert done.stdout.count("NOT RUN AS IN COLAB") == 2  # in the header, and as the reason
+    assert "1 skipped" in done.stdout.splitlines()[-1]
