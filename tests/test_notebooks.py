@@ -25,6 +25,7 @@ TAGS = {
 MACHINE = re.compile(
     r"0x[0-9a-f]{6,}|ipykernel_\d+|/home/|/root/|/tmp/|/Users/|/work/|site-packages"
 )
+ON_THE_CPU = {"19": "its worker processes would take one GPU's memory from each other"}
 each_notebook = pytest.mark.parametrize("notebook", ALL, ids=[p.stem for p in ALL])
 
 
@@ -109,6 +110,27 @@ def test_cells_are_short_and_tags_are_known(notebook):
         lines = [line for line in cell.source.splitlines() if line.strip()]
         assert len(lines) <= 15, f"{len(lines)} lines:\n{cell.source}"
         assert set(cell.metadata.get("tags", [])) <= TAGS
+
+
+@each_notebook
+def test_no_compared_cell_asks_for_device_or_version(notebook):
+    """A line that is compared must be the same on a CPU and a GPU, and on each version that the book supports."""
+    asks = re.compile(
+        r"__version__|list_(physical|logical)_devices|\.device\b(?!\()|cpu_count|sys\.version|platform\."
+    )
+    for cell in code_cells(notebook):
+        if notebooks.is_compared(cell, "mnist"):
+            assert not asks.search(cell.source), cell.source
+
+
+@each_notebook
+def test_colab_is_asked_for_a_gpu_where_training_takes_most_of_the_time(notebook):
+    """By the bound in the header: from a minute on, it is training that takes it. The header says so, too."""
+    trains = notebooks.time_bound(read(notebook)) >= 60 and notebook.stem[:2] not in ON_THE_CPU
+    metadata = read(notebook).metadata
+    gpu = {"accelerator": "GPU", "colab": {"gpuType": "T4", "provenance": [], "toc_visible": True}}
+    assert {k: v for k, v in metadata.items() if k in gpu} == (gpu if trains else {})
+    assert ("Colab opens it with a GPU" in prose(notebook)) == trains
 
 
 @each_notebook
