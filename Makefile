@@ -35,6 +35,8 @@ run: .all        ## execute the notebooks and store their outputs; NB=04 runs on
 weights: .all    ## train the networks that ship with the book, and write them for its pages
 	@$(RUN) tools/weights.py
 	@$(RUN) tools/page_weights.py
+	@$(RUN) tools/page_errors.py
+	@$(RUN) tools/page_reader.py
 
 new: .all        ## start a chapter: NB=19_many_devices
 	@$(RUN) tools/notebooks.py new $(NB)
