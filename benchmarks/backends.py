@@ -69,7 +69,7 @@ def main():
         report(name, steps, seconds, f"test accuracy {(answers == y_test).mean():.2%}")
 
     keras.utils.set_random_seed(SEED)
-    model, steps = models.build_ctc_reader(), 200
+    model, steps = models.build_ctc_reader(), 100
     rate = training.one_cycle(0.01, steps)
     model.compile(keras.optimizers.Adam(rate, global_clipnorm=1.0), ctc_loss)
     seconds = timed_fit(model, strips(x_train, y_train, SEED), steps_per_epoch=steps, shuffle=False)
