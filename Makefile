@@ -10,7 +10,7 @@ SYNC := $(BIN)/uv sync --quiet --frozen --inexact --python $(RUN)
 HTML := _build/html
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test test-long run weights new jupyter lint lock dist clean
+.PHONY: help book serve test test-long run weights new jupyter lint audit lock dist clean
 
 help:            ## print the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -23,10 +23,10 @@ book: .docs      ## build the HTML book from the stored outputs
 serve: book      ## build the book and serve it on this machine
 	@$(RUN) -m http.server --bind 127.0.0.1 --directory $(HTML) $(PORT)
 
-test: book .all  ## unit tests, notebooks against their outputs, the site in a browser; NB=04 tests one chapter
+test: book .all $(if $(NB),,.colab) ## unit tests, notebooks against their outputs, the site in a browser; NB=04 tests one chapter
 	@$(BIN)/pytest -n 2 --dist loadfile $(if $(NB),--chapter $(NB))
 
-test-long: book .all ## make test and the tests that take hours
+test-long: book .all .colab ## make test and the tests that take hours
 	@$(BIN)/pytest -n 2 --dist loadfile --long
 
 run: .all        ## execute the notebooks and store their outputs; NB=04 runs one chapter
@@ -35,6 +35,8 @@ run: .all        ## execute the notebooks and store their outputs; NB=04 runs on
 weights: .all    ## train the networks that ship with the book, and write them for its pages
 	@$(RUN) tools/weights.py
 	@$(RUN) tools/page_weights.py
+	@$(RUN) tools/page_errors.py
+	@$(RUN) tools/page_reader.py
 
 new: .all        ## start a chapter: NB=19_many_devices
 	@$(RUN) tools/notebooks.py new $(NB)
@@ -44,13 +46,17 @@ jupyter: .all    ## open JupyterLab; saving a notebook writes its .md twin
 
 lint: .all       ## ruff, mypy, notebook pairs
 	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check hwr_utils tests tools book/_ext
+	@$(BIN)/ruff format --check hwr_utils tests tools benchmarks book/_ext
 	@$(BIN)/mypy
 	@$(RUN) tools/notebooks.py check
 
-lock: .all       ## resolve pyproject.toml anew into uv.lock and environment.yml
+audit: .docs     ## ask osv.dev for known faults in the versions that uv.lock names
+	@$(BIN)/uv audit --frozen
+
+lock: .all       ## resolve versions anew: uv.lock, environment.yml, tests/colab.txt
 	@$(BIN)/uv lock --python $(RUN)
 	@$(RUN) tools/lock.py
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header tests/colab.in -o tests/colab.txt
 
 dist: book       ## zip the built book, to read without a network
 	@mkdir -p dist
@@ -61,7 +67,7 @@ clean:           ## remove what is built; the environment stays
 	rm -rf _build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Two stamps say which groups of uv.lock are installed: a second `make book` installs nothing.
-.PHONY: .docs .all
+.PHONY: .docs .all .colab
 .docs: $(VENV)/docs.stamp
 .all: $(VENV)/all.stamp
 
@@ -77,3 +83,6 @@ $(VENV)/docs.stamp: $(RUN) uv.lock
 $(VENV)/all.stamp: $(RUN) uv.lock pyproject.toml
 	@$(SYNC) --all-groups --compile-bytecode   # each notebook starts a fresh kernel: compile once
 	@touch $@ $(VENV)/docs.stamp
+
+.colab: .all     # where it cannot be made, the tests that need it are skipped, and their header says so
+	@$(RUN) tools/colab.py || true

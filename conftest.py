@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
+import colab
 import matplotlib
 import matplotlib.pyplot as plt
 import nbformat
@@ -51,6 +52,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     dataset = os.environ.get("HWR_DATASET", "mnist")
     why = config.stash.get(REASON, None)
     lines = [f"handwriting: {dataset}" + (f" INSTEAD OF MNIST ({why})" if why else "")]
+    if not colab.environment().exists():
+        lines.append("NOT RUN AS IN COLAB: `make .colab` copies its packages, from the package index")
     for notebook in sorted(NOTEBOOKS.glob("*.ipynb")):
         compared, ignored = compared_lines(notebook, dataset)
         lines.append(f"{notebook.stem}: {compared} lines compared, {ignored} not compared")

@@ -169,7 +169,7 @@ def test_make_stops_on_another_python_with_one_line(
         ("pre-commit", ["validate-config", ".pre-commit-config.yaml"]),
         ("zizmor", ["--offline", "--quiet", ".github"]),
         ("ruff", ["check", "."]),
-        ("ruff", ["format", "--check", "hwr_utils", "tests", "tools", "book/_ext"]),
+        ("ruff", ["format", "--check", "hwr_utils", "tests", "tools", "benchmarks", "book/_ext"]),
         ("mypy", []),
     ],
     ids=[

@@ -78,13 +78,15 @@ def add_description(
 def drop_unused_scripts(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Load MathJax where there is mathematics (Sphinx loads it for pages below too), and the labs where they are."""
+    """Load MathJax where there is mathematics (Sphinx loads it for pages below too); labs and questions likewise."""
     found = doctree.findall if doctree else lambda condition: []
     unused = []
     if not any(found(lambda n: isinstance(n, nodes.math | nodes.math_block))):
         unused += ["mathjax", "formulas.js"]
     if not any(found(lambda n: isinstance(n, nodes.reference) and "#lab-" in n.get("refuri", ""))):
         unused.append("labs/")
+    if not any(found(lambda n: isinstance(n, nodes.section) and "check-yourself" in n["ids"])):
+        unused.append("quiz.")
     for files in (context["script_files"], context["css_files"]):
         files[:] = [f for f in files if not any(u in str(vars(f)).lower() for u in unused)]
 
