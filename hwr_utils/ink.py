@@ -308,9 +308,9 @@ def normalise_strip(source: str | Path | Image.Image) -> np.ndarray:
 
     >>> from PIL import Image
     >>> page = Image.new("L", (90, 90), "white")
-    >>> page.paste("black", (10, 10, 40, 54))  # 30 wide, 44 high: half of it, and 8 pixels of paper to each side
-    >>> normalise_strip(page).shape  # 15 + 16 = 31
-    (32, 32)
+    >>> page.paste("black", (10, 10, 22, 54))  # 12 wide, 44 high: half of it, and 8 pixels of paper on each side
+    >>> normalise_strip(page).shape  # 6 + 16 = 22, and the next multiple of 4
+    (32, 24)
     """
     from PIL import Image
 
