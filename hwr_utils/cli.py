@@ -124,7 +124,10 @@ def _complain(error: object, status: int) -> int:
     if isinstance(error, data.DataUnavailable):
         text += "\nNext: hwr data fetch with a network, or HWR_DATA_DIR=folder with the four files, or --dataset digits"
     elif isinstance(error, OSError):
-        text = f"{error.filename}: {error.strerror}\nNext: name a file or folder that exists and that you may use"
+        where = f"{error.filename}: " if error.filename else ""
+        text = (
+            f"{where}{error.strerror}\nNext: name a file or folder that exists and that you may use"
+        )
     print(f"hwr: {text}", file=sys.stderr)
     return status
 

@@ -325,7 +325,7 @@ def refused(pictures):
 def test_scribbles_are_refused_and_digits_are_not(handwriting):
     rng = np.random.default_rng(2026)  # the thresholds were chosen with seed 12345
     assert refused([scribble(rng) for _ in range(500)]) >= 0.8
-    some = handwriting[0][::4]  # 2,500 of MNIST; all of them under --long
+    some = handwriting[0][::10]  # 1,000 of MNIST; all of them under --long
     assert refused([Image.fromarray(image) for image in some]) <= (
         0.05 if len(some) < 100 else 0.01
     )
@@ -432,13 +432,14 @@ def test_ctrl_c_leaves_a_checkpoint_from_which_training_goes_on(learner, home):
     assert "no lean.checkpoint.npz" in wrong.stderr
 
 
+@pytest.mark.long
 def test_quiet_training_says_only_what_came_out(learner, home):
     said = run(learner, "train", "lstm", "--epochs", "1", "--quiet")
     assert [line.split()[0] for line in said.stdout.splitlines()] == ["lstm", "weights"]
     assert said.stderr == ""
 
 
-@pytest.mark.parametrize("colour", [True, False])
+@pytest.mark.parametrize("colour", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_a_terminal_gets_a_progress_bar(learner, home, colour):
     ours, theirs = pty.openpty()
     env = {**learner["env"], "TERM": "xterm-256color", **({} if colour else {"NO_COLOR": "1"})}
@@ -506,7 +507,7 @@ def small(handwriting, monkeypatch, home):
     return pairs
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", ["lean", "lstm", pytest.param("cnn", marks=pytest.mark.long)])
 def test_the_command_trains_the_weights_of_the_chapter(name, small, capsys):
     number, network, wanted = CELLS[name]
     definitions, cells = chapter(number)
