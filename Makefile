@@ -10,7 +10,7 @@ SYNC := $(BIN)/uv sync --quiet --frozen --inexact --python $(RUN)
 HTML := _build/html
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test test-long run weights new jupyter lint lock dist clean
+.PHONY: help book serve test test-long run weights new jupyter lint audit lock dist clean
 
 help:            ## print the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ lint: .all       ## ruff, mypy, notebook pairs
 	@$(BIN)/ruff format --check hwr_utils tests tools book/_ext
 	@$(BIN)/mypy
 	@$(RUN) tools/notebooks.py check
+
+audit: .docs     ## ask osv.dev for known faults in the versions that uv.lock names
+	@$(BIN)/uv audit --frozen
 
 lock: .all       ## resolve pyproject.toml anew into uv.lock and environment.yml
 	@$(BIN)/uv lock --python $(RUN)

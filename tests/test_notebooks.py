@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 import pytest
@@ -162,3 +163,27 @@ def test_stored_json_is_plain(notebook):
     stored = json.loads(notebook.read_text(encoding="utf-8"))
     assert stored["metadata"]["kernelspec"]["name"] == "python3"
     assert all(set(cell["metadata"]) <= {"tags", "mystnb"} for cell in stored["cells"])
+
+
+def works(markdown):
+    """The works that a text links to: DOI or arXiv number, whatever the form of the link."""
+    links = re.findall(r"\]\(https://([^\s()]*(?:\([^\s()]*\)[^\s()]*)*)\)", markdown)
+    found = set()
+    for link in (unquote(link).lower() for link in links):
+        place, _, name = link.partition("/")
+        if place == "doi.org":
+            found.add(name.removeprefix("10.48550/arxiv."))
+        elif place == "arxiv.org":
+            found.add(re.sub(r"^(abs|pdf)/|v\d+$", "", name))
+    return found
+
+
+def test_works_are_known_in_each_form():
+    forms = "[a](https://doi.org/10.48550/arXiv.1/2) [b](https://arxiv.org/abs/3.4v2), [c](https://doi.org/10.5/K%281%29)"
+    assert works(forms) == {"1/2", "3.4", "10.5/k(1)"}
+
+
+@each_notebook
+def test_works_cited_stand_on_the_references_page(notebook):
+    listed = works((ROOT / "book" / "references.md").read_text(encoding="utf-8"))
+    assert works(prose(notebook)) <= listed
