@@ -299,7 +299,7 @@ def normalise_strip(source: str | Path | Image.Image) -> np.ndarray:
         source: path of a picture, or a Pillow image: a photograph, a scan or a drawing of digits in one line.
 
     Returns:
-        uint8 `(32, width)` from 0, paper, to 255, ink; the ink is 22 high, and the width is a multiple of 4.
+        uint8 `(32, width)` from 0, paper, to 255, ink; the ink is 26 high, and the width is a multiple of 4.
 
     Raises:
         NoDigitSeen, OSError, ValueError: as `normalise`.
@@ -308,8 +308,8 @@ def normalise_strip(source: str | Path | Image.Image) -> np.ndarray:
 
     >>> from PIL import Image
     >>> page = Image.new("L", (90, 90), "white")
-    >>> page.paste("black", (10, 10, 22, 54))  # 12 wide, 44 high: half of it, and 8 pixels of paper on each side
-    >>> normalise_strip(page).shape  # 6 + 16 = 22, and the next multiple of 4
+    >>> page.paste("black", (10, 10, 22, 54))  # 12 wide, 44 high
+    >>> normalise_strip(page).shape  # 12 x 26 / 44 = 7, and 8 of paper on each side: 23, and the next multiple of 4
     (32, 24)
     """
     from PIL import Image
@@ -318,6 +318,6 @@ def normalise_strip(source: str | Path | Image.Image) -> np.ndarray:
     rows, columns = (np.flatnonzero((ink > 127).any(axis=axis)) for axis in (1, 0))
     cut = thicken(ink, size=int(np.ptp(rows)) + 1)
     cut = cut[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    width = max(1, round(22 * cut.shape[1] / cut.shape[0]))
-    small = Image.fromarray(cut).resize((width, 22), Image.Resampling.BICUBIC)
-    return np.pad(np.asarray(small), ((5, 5), (8, 8 + -width % 4)))
+    width = max(1, round(26 * cut.shape[1] / cut.shape[0]))
+    small = Image.fromarray(cut).resize((width, 26), Image.Resampling.BICUBIC)
+    return np.pad(np.asarray(small), ((3, 3), (8, 8 + -width % 4)))
