@@ -439,7 +439,8 @@ def test_quiet_training_says_only_what_came_out(learner, home):
     assert said.stderr == ""
 
 
-@pytest.mark.parametrize("colour", [True, pytest.param(False, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("colour", [True, False])
 def test_a_terminal_gets_a_progress_bar(learner, home, colour):
     ours, theirs = pty.openpty()
     env = {**learner["env"], "TERM": "xterm-256color", **({} if colour else {"NO_COLOR": "1"})}
@@ -507,7 +508,9 @@ def small(handwriting, monkeypatch, home):
     return pairs
 
 
-@pytest.mark.parametrize("name", ["lean", "lstm", pytest.param("cnn", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "name", ["lean", *(pytest.param(n, marks=pytest.mark.long) for n in ("lstm", "cnn"))]
+)
 def test_the_command_trains_the_weights_of_the_chapter(name, small, capsys):
     number, network, wanted = CELLS[name]
     definitions, cells = chapter(number)
@@ -528,6 +531,7 @@ def test_the_command_trains_the_weights_of_the_chapter(name, small, capsys):
 
 
 def test_the_command_trains_the_ctc_reader_of_the_chapter(small, monkeypatch, capsys):
+    """The chapter trains two heads at once; here its strips, loss and optimiser train the one that ships."""
     monkeypatch.setattr(training, "CTC_STEPS", 2)
     definitions, cells = chapter("18")
     space = {}
