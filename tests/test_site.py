@@ -30,6 +30,7 @@ NOTEBOOKS = [page for page in CHAPTERS if page.startswith("notebooks/")]
 PAGES = [*CHAPTERS, "search"]
 MAX_BYTES = 1_500_000
 SCHEMES = ["http", "file"]
+PAPERS = {"light": (255, 255, 255), "dark": (15, 18, 22)}
 MAX_BYTES_WITHOUT_FIGURES = 350_000
 
 each_page = pytest.mark.parametrize("page", PAGES)
@@ -375,6 +376,21 @@ def test_page_fits_a_phone(opened: Visit) -> None:
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_paper_is_white_and_shows_what_is_folded(browser: Browser, roots: dict, mode: str) -> None:
+    url = f"{roots['http']}/notebooks/04_pooling.html"
+    with Visit(browser, url, roots["http"], color_scheme=mode) as visit:
+        visit.page.emulate_media(media="print", color_scheme=mode)
+        style = "(e) => [getComputedStyle(e).backgroundColor, getComputedStyle(e).color]"
+        paper, ink = visit.page.locator("body").evaluate(style)
+        assert paper == f"rgb{PAPERS['light']}"
+        assert ink == "rgb(32, 38, 46)"
+        assert visit.page.locator("h1").is_visible()
+        assert visit.page.locator("details p").first.is_visible()
+        for gone in (".bd-sidebar-primary", ".bd-header-article", ".lab", ".copybtn", "a.headerlink"):
+            assert [e for e in visit.page.locator(gone).all() if e.is_visible()] == [], gone
+
+
 def test_figures_keep_their_shape(opened: Visit) -> None:
     opened.page.set_viewport_size({"width": 320, "height": 640})
     for image in opened.page.locator("article img").all():
@@ -385,7 +401,7 @@ def test_figures_keep_their_shape(opened: Visit) -> None:
         assert shown == pytest.approx(drawn, rel=0.02)
 
 
-@pytest.mark.parametrize(("mode", "paper"), [("light", (255, 255, 255)), ("dark", (15, 18, 22))])
+@pytest.mark.parametrize(("mode", "paper"), PAPERS.items())
 def test_light_and_dark(opened: Visit, mode: str, paper: tuple) -> None:
     opened.page.emulate_media(color_scheme=mode)
     opened.page.wait_for_function(
@@ -420,6 +436,8 @@ def test_an_address_without_a_page(browser: Browser, roots: dict, mode: str) -> 
         )
         assert visit.external == []
         assert barriers(visit.page) == []
+        paper = visit.page.locator("body").evaluate("(e) => getComputedStyle(e).backgroundColor")
+        assert paper == f"rgb{PAPERS[mode]}"
         links = visit.page.evaluate("() => [...document.links].map((link) => link.href)")
         own = [
             link.removeprefix(roots["http"] + "/")
