@@ -31,7 +31,7 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 # The way through the house: a module imports only from the ones before it.
 ORDER = ["data", "ink", "layers", "recurrent", "recursive", "ctc", "hopfield"]
 ORDER += ["models", "training", "trained", "figures", "checks", "cli"]
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if not path.stem.startswith("__"))
 
 
 def tracked_files() -> dict[str, str]:
