@@ -118,10 +118,8 @@ def first_pages(pdf: bytes) -> dict[str, int]:
     marks = [mark for mark in reader.outline if not isinstance(mark, list)]
     wanted = [TOC["root"], "contents", *(page for page, _ in chapters()[1:])]
     assert len(marks) == len(wanted), f"{len(marks)} bookmarks for {len(wanted)} titles"
-    return {
-        page: reader.get_destination_page_number(mark) + 1
-        for page, mark in zip(wanted, marks, strict=True)
-    }
+    numbers = map(reader.get_destination_page_number, marks)
+    return {page: (n or 0) + 1 for page, n in zip(wanted, numbers, strict=True)}
 
 
 def print_book(path: Path) -> None:
