@@ -8,6 +8,7 @@ RUN := $(BIN)/python
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 SYNC := $(BIN)/uv sync --quiet --frozen --inexact --python $(RUN)
 HTML := _build/html
+ALONE := tests/test_lighthouse.py  # it measures times, so nothing else may compute meanwhile
 
 .DEFAULT_GOAL := help
 .PHONY: help book serve test test-long run weights new jupyter lint audit lock dist clean
@@ -23,11 +24,13 @@ book: .docs      ## build the HTML book from the stored outputs
 serve: book      ## build the book and serve it on this machine
 	@$(RUN) -m http.server --bind 127.0.0.1 --directory $(HTML) $(PORT)
 
-test: book .all $(if $(NB),,.colab) ## unit tests, notebooks against their outputs, the site in a browser; NB=04 tests one chapter
-	@$(BIN)/pytest -n 2 --dist loadfile $(if $(NB),--chapter $(NB))
+test: book .all $(if $(NB),,.lighthouse .colab) ## unit tests, notebooks against their outputs, the site in a browser; NB=04 tests one chapter
+	@$(if $(NB),,$(BIN)/pytest $(ALONE) || failed=1;) \
+	$(BIN)/pytest -n 2 --dist loadfile $(if $(NB),--chapter $(NB),--ignore $(ALONE)) && [ -z "$$failed" ]
 
-test-long: book .all .colab ## make test and the tests that take hours
-	@$(BIN)/pytest -n 2 --dist loadfile --long
+test-long: book .all .lighthouse .colab ## make test and the tests that take hours
+	@$(BIN)/pytest $(ALONE) || failed=1; \
+	$(BIN)/pytest -n 2 --dist loadfile --long --ignore $(ALONE) && [ -z "$$failed" ]
 
 run: .all        ## execute the notebooks and store their outputs; NB=04 runs one chapter
 	@$(RUN) tools/notebooks.py run $(NB)
@@ -58,13 +61,20 @@ lock: .all       ## resolve versions anew: uv.lock, environment.yml, tests/colab
 	@$(RUN) tools/lock.py
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header tests/colab.in -o tests/colab.txt
 
-dist: book       ## zip the built book, to read without a network
+dist: book .all  ## the book to take away: a zip to read without a network, and a PDF to print
 	@mkdir -p dist
 	@$(RUN) -m zipfile -c dist/book.zip $(HTML)/.
-	@echo "The book is in dist/book.zip. Unzip it and open index.html."
+	@$(RUN) tools/book_pdf.py dist/book.pdf
+	@echo "Unzip dist/book.zip and open index.html; or print dist/book.pdf."
 
 clean:           ## remove what is built; the environment stays
 	rm -rf _build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# Lighthouse judges the pages in `make test`. Where npm is missing, its tests say so and are skipped.
+.PHONY: .lighthouse
+.lighthouse: tests/lighthouse/node_modules
+tests/lighthouse/node_modules: tests/lighthouse/package-lock.json
+	@if command -v npm > /dev/null; then npm ci --prefix tests/lighthouse --loglevel=error --no-audit --no-fund && touch $@ || rm -rf $@; fi
 
 # Two stamps say which groups of uv.lock are installed: a second `make book` installs nothing.
 .PHONY: .docs .all .colab

@@ -424,8 +424,8 @@ def test_convolution_by_mouse_and_keys(page):
 def test_convolution_takes_a_5_by_5_kernel_and_a_preset(page):
     lab = page.locator("#lab-convolution")
     lab.get_by_role("combobox", name="kernel").select_option("rising stroke, 5 x 5")
-    lab.get_by_label("padding").select_option("valid")
-    lab.get_by_label("stride").select_option("1")
+    lab.get_by_role("combobox", name="padding").select_option("valid")
+    lab.get_by_role("combobox", name="stride").select_option("1")
     assert says(page, "convolution").startswith("Map 6 × 6")
     assert lab.locator(".lab-weights input").count() == 25
     lab.get_by_role("combobox", name="kernel").select_option("as it is")

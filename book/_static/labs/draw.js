@@ -105,6 +105,7 @@
       h("p", { className: "lab-title" }, "Your drawing stays in this page: nothing is sent, and nothing is stored."),
     );
     sheet.start([]);
+    counted.textContent = "How many of the sample drawings are read with these steps?";
     const watcher = new IntersectionObserver(([entry]) => {
       if (!entry.isIntersecting) return;
       watcher.disconnect();

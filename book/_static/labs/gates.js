@@ -72,9 +72,10 @@
 
     function draw() {
       board.redraw();
-      const { cell, hidden } = run(gates), last = cell.length - 1, before = (cell[at - 1] ?? 0).toFixed(2);
-      figure.replaceChildren(plot("Cell state and hidden state through time", [{ name: "cell state", values: cell }, { name: "hidden state", values: hidden }], Math.min(-1, ...cell), Math.max(1, ...cell), `timestep 0 … ${last}`));
-      says.textContent = `Timestep ${at}: cell state ${shown(gates[2][at])} × ${before} + ${shown(gates[1][at])} × ${shown(gates[0][at])} = ${cell[at].toFixed(2)}; hidden state ${shown(gates[3][at])} × tanh(${cell[at].toFixed(2)}) = ${hidden[at].toFixed(2)}.`;
+      const { cell, hidden } = run(gates), last = cell.length - 1, high = Math.ceil(Math.max(1, ...cell.map(Math.abs)) * 10) / 10;
+      const two = (x) => x.toFixed(2).replace("-", "−"), now = two(cell[at]);
+      figure.replaceChildren(plot("Cell state and hidden state through time", [{ name: "cell state", values: cell }, { name: "hidden state", values: hidden }], -high, high, `timestep 0 … ${last}`));
+      says.textContent = `Timestep ${at}: cell state ${shown(gates[2][at])} × ${two(cell[at - 1] ?? 0)} + ${shown(gates[1][at])} × ${shown(gates[0][at])} = ${now}; hidden state ${shown(gates[3][at])} × tanh(${now}) = ${two(hidden[at])}.`;
     }
 
     const tell = (name) => button(name, () => { reader.replaceChildren(); start(stories[name]); });

@@ -160,7 +160,7 @@
     },
   };
 
-  document.addEventListener("DOMContentLoaded", () => {
+  addEventListener("load", () => {
     for (const link of document.querySelectorAll('.bd-article a[href*="#lab-"]')) {
       const name = link.hash.slice("#lab-".length);
       const lab = h(`lab-${name}`, { id: `lab-${name}`, className: "lab", role: "group", "aria-label": link.textContent });

@@ -23,12 +23,16 @@
       add("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, Number(value.toPrecision(3)));
     }
     add("text", { x: left, y: height - 4 }, ylabel);
+    const ends = curves.map(({ values }) => y(Math.min(Math.max(values.at(-1) ?? low, low), high)) + 4);
+    if (ends.length === 2 && Math.abs(ends[0] - ends[1]) < 14) {                    // two names keep apart
+      const [upper, middle] = [ends[0] <= ends[1] ? 0 : 1, (ends[0] + ends[1]) / 2];
+      [ends[upper], ends[1 - upper]] = [middle - 7, middle + 7];
+    }
     curves.forEach(({ name, values }, index) => {
       const x = (i) => left + (width - 90 - left) * (values.length > 1 ? i / (values.length - 1) : 0);
       const points = values.map((value, i) => `${x(i).toFixed(1)},${y(Math.min(Math.max(value, low), high)).toFixed(1)}`);
       add("polyline", { points: points.join(" "), class: `lab-curve lab-curve-${index}` });
-      const last = values.length ? y(Math.min(Math.max(values.at(-1), low), high)) : 0;
-      add("text", { x: width - 84, y: last + 4 + 13 * (index - (curves.length - 1) / 2) * (curves.length > 1 ? 0.6 : 0), class: `lab-name-${index}` }, name);
+      add("text", { x: width - 84, y: ends[index], class: `lab-name-${index}` }, name);
     });
     return svg;
   };
