@@ -387,7 +387,13 @@ def test_paper_is_white_and_shows_what_is_folded(browser: Browser, roots: dict, 
         assert ink == "rgb(32, 38, 46)"
         assert visit.page.locator("h1").is_visible()
         assert visit.page.locator("details p").first.is_visible()
-        for gone in (".bd-sidebar-primary", ".bd-header-article", ".lab", ".copybtn", "a.headerlink"):
+        for gone in (
+            ".bd-sidebar-primary",
+            ".bd-header-article",
+            ".lab",
+            ".copybtn",
+            "a.headerlink",
+        ):
             assert [e for e in visit.page.locator(gone).all() if e.is_visible()] == [], gone
 
 
