@@ -19,6 +19,7 @@ from itertools import groupby
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import colab
 import matplotlib
 import matplotlib.pyplot as plt
 import nbformat
@@ -58,6 +59,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     dataset = os.environ.get("HWR_DATASET", "mnist")
     why = config.stash.get(REASON, None)
     lines = [f"handwriting: {dataset}" + (f" INSTEAD OF MNIST ({why})" if why else "")]
+    if not colab.environment().exists():
+        lines.append("NOT RUN AS IN COLAB: `make .colab` copies its packages, from the package index")
     for notebook in sorted(NOTEBOOKS.glob("*.ipynb")):
         compared, ignored = compared_lines(notebook, dataset)
         lines.append(f"{notebook.stem}: {compared} lines compared, {ignored} not compared")

@@ -363,6 +363,13 @@ def test_links_to_labs_become_labs(opened: Visit) -> None:
     assert any("labs/labs.js" in url for url in opened.requests) == bool(names)
 
 
+def test_questions_become_buttons(opened: Visit) -> None:
+    questions = opened.page.locator("#check-yourself")
+    assert any("quiz.js" in url for url in opened.requests) == (questions.count() > 0)
+    assert questions.locator("details").count() == 0
+    assert (opened.page.locator(".quiz").count() >= 2) == (questions.count() > 0)
+
+
 def test_page_is_light(opened: Visit) -> None:
     # Formulas and figures below the fold count in the end, whether or not the browser has fetched them yet.
     figures = opened.page.evaluate("() => [...document.images].map((image) => image.src)")

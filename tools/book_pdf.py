@@ -123,11 +123,10 @@ def first_pages(pdf: bytes) -> dict[str, int]:
     """The page on which each chapter begins, from the bookmarks of a printed book."""
     reader = PdfReader(io.BytesIO(pdf))
     marks = [mark for mark in reader.outline if not isinstance(mark, list)]
-    begun = marks[2:]  # after the title page and the contents
-    return {
-        page: reader.get_destination_page_number(mark) + 1
-        for (page, _), mark in zip(chapters()[1:], begun, strict=True)
-    }
+    begun = map(
+        reader.get_destination_page_number, marks[2:]
+    )  # after the title page and the contents
+    return {page: (n or 0) + 1 for (page, _), n in zip(chapters()[1:], begun, strict=True)}
 
 
 def print_book(path: Path) -> None:

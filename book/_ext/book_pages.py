@@ -30,14 +30,14 @@ def choose_files(
     found = list(doctree.findall()) if doctree else []
     # formulas.js fetches MathJax after the page is drawn; the other two set options of a search while typing.
     unused = ["mathjax", "documentation_options.pagename", "search_as_you_type"]
-    if not any(isinstance(node, nodes.math | nodes.math_block) for node in found):
+    if not any(isinstance(n, nodes.math | nodes.math_block) for n in found):
         unused.append("formulas.js")
-    if not any(isinstance(node, nodes.literal_block) for node in found):
+    if not any(isinstance(n, nodes.literal_block) for n in found):
         unused += ["clipboard", "copybutton"]
-    if not any(
-        "#lab-" in node.get("refuri", "") for node in found if isinstance(node, nodes.reference)
-    ):
+    if not any(isinstance(n, nodes.reference) and "#lab-" in n.get("refuri", "") for n in found):
         unused.append("labs/")
+    if not any(isinstance(n, nodes.section) and "check-yourself" in n["ids"] for n in found):
+        unused.append("quiz.")
     if not page.startswith("notebooks/"):
         unused.append("mystnb")
     for files in (context["script_files"], context["css_files"]):
