@@ -15,6 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 from posixpath import dirname, join, normpath
+from typing import Any
 
 import yaml
 from bs4 import BeautifulSoup, Tag
@@ -36,6 +37,11 @@ PAGES = """
 # A PDF that says its structure describes each coloured word: colour comments, strings and keywords only.
 KEPT_TOKENS = {"c1", "s1", "s2", "k", "kn", "kc", "ow"}
 CHAPTER = '@page {name} {{ @top-right {{ content: "{title}"; }} }} #{name} {{ page: {name}; }}\n'
+# Bookmarks, and the structure that screen readers need.
+PRINTING: dict[str, Any] = {
+    "prefer_css_page_size": True, "print_background": True, "outline": True, "tagged": True,
+}  # fmt: skip
+NUMBER = "(pages) => { for (const page in pages) document.getElementById(page).textContent = pages[page]; }"
 
 
 def chapters() -> list[tuple[str, str]]:
@@ -66,6 +72,8 @@ def article_of(page: str, pages: set[str]) -> Tag:
         target = normpath(join(dirname(page), path)).removesuffix(".html") if path else page
         if target in pages and "://" not in path:
             link["href"] = f"#{name_of(target)}" + (f"-{anchor}" if anchor else "")
+    for link in article.select("a.image-reference"):
+        link.unwrap()  # a figure's link to its file
     for fold in article.select("details"):
         fold["open"] = ""
     for image in article.select("img"):
@@ -77,8 +85,8 @@ def article_of(page: str, pages: set[str]) -> Tag:
     return article
 
 
-def one_page(numbers: dict[str, int]) -> str:
-    """The whole book as one HTML page, with `numbers`, the page on which each chapter begins, in its contents."""
+def one_page() -> str:
+    """The whole book as one HTML page, with room for page numbers in its contents."""
     listed = chapters()
     pages = {page for page, _ in listed}
     styles, contents, articles = PAGES, "", ""
@@ -94,9 +102,8 @@ def one_page(numbers: dict[str, int]) -> str:
         if page != TOC["root"]:
             styles += CHAPTER.format(name=name_of(page), title=title.replace('"', "'"))
             contents += f'<p class="part">{part}</p>' if part else ""
-            contents += (
-                f'<p><a href="#{name_of(page)}">{title}</a><span>{numbers.get(page, 0)}</span></p>'
-            )
+            link = f'<a href="#{name_of(page)}">{title}</a>'
+            contents += f'<p>{link}<span id="{page}">000</span></p>'
         articles += str(article)
         if page == TOC["root"]:
             articles += '<nav class="book-contents"><h1>Contents</h1>CONTENTS</nav>'
@@ -116,10 +123,10 @@ def first_pages(pdf: bytes) -> dict[str, int]:
     """The page on which each chapter begins, from the bookmarks of a printed book."""
     reader = PdfReader(io.BytesIO(pdf))
     marks = [mark for mark in reader.outline if not isinstance(mark, list)]
-    wanted = [TOC["root"], "contents", *(page for page, _ in chapters()[1:])]
-    assert len(marks) == len(wanted), f"{len(marks)} bookmarks for {len(wanted)} titles"
-    numbers = map(reader.get_destination_page_number, marks)
-    return {page: (n or 0) + 1 for page, n in zip(wanted, numbers, strict=True)}
+    begun = map(
+        reader.get_destination_page_number, marks[2:]
+    )  # after the title page and the contents
+    return {page: (n or 0) + 1 for (page, _), n in zip(chapters()[1:], begun, strict=True)}
 
 
 def print_book(path: Path) -> None:
@@ -137,16 +144,12 @@ def print_book(path: Path) -> None:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
             tab = browser.new_page()
-            numbers: dict[str, int] = {}
-            for _ in range(2):
-                (folder / "book.html").write_text(one_page(numbers), encoding="utf-8")
-                tab.goto((folder / "book.html").as_uri())
-                tab.locator(".math").first.scroll_into_view_if_needed()
-                tab.wait_for_selector("html[data-formulas=set]", timeout=120_000)
-                pdf = tab.pdf(
-                    prefer_css_page_size=True, outline=True, tagged=True, print_background=True
-                )
-                numbers = first_pages(pdf)
+            (folder / "book.html").write_text(one_page(), encoding="utf-8")
+            tab.goto((folder / "book.html").as_uri())
+            tab.locator(".math").first.scroll_into_view_if_needed()
+            tab.wait_for_selector("html[data-formulas=set]", timeout=120_000)
+            tab.evaluate(NUMBER, first_pages(tab.pdf(**PRINTING)))
+            pdf = tab.pdf(**PRINTING)
     finally:
         shutil.rmtree(folder)
     path.parent.mkdir(exist_ok=True)
