@@ -8,16 +8,24 @@ which must not.
 
 from __future__ import annotations
 
+import functools
+import gzip
+import http.server
 import os
-import shutil
+import subprocess
+import threading
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import colab
 import matplotlib
 import matplotlib.pyplot as plt
 import nbformat
 import pytest
+import yaml
+from chromium import ADVICE, find_chromium
 from nbval.plugin import IPyNbCell, IPyNbFile
 from playwright.sync_api import Browser, sync_playwright
 
@@ -51,6 +59,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     dataset = os.environ.get("HWR_DATASET", "mnist")
     why = config.stash.get(REASON, None)
     lines = [f"handwriting: {dataset}" + (f" INSTEAD OF MNIST ({why})" if why else "")]
+    if not colab.environment().exists():
+        lines.append("NOT RUN AS IN COLAB: `make .colab` copies its packages, from the package index")
     for notebook in sorted(NOTEBOOKS.glob("*.ipynb")):
         compared, ignored = compared_lines(notebook, dataset)
         lines.append(f"{notebook.stem}: {compared} lines compared, {ignored} not compared")
@@ -123,12 +133,58 @@ def closed_figures() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next(filter(None, map(shutil.which, names)), None)
+    path = find_chromium()
     if path is None:
-        reason = "NO BROWSER TESTS: no Chromium found. On Debian: sudo apt install chromium"
+        reason = f"NO BROWSER TESTS: {ADVICE}"
         pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """The built book. After `make test` has built it, this finds nothing to do."""
+    root = Path(__file__).parent
+    make = ["make", "-s", "book"]
+    done = subprocess.run(make, cwd=root, capture_output=True, text=True)  # noqa: S603
+    assert done.returncode == 0, f"`make book` failed:\n{done.stdout}\n{done.stderr}"
+    return root / "_build" / "html"
+
+
+class LikeGitHubPages(http.server.SimpleHTTPRequestHandler):
+    """Serves the book in a folder of its own, compresses text, and answers with 404.html where there is no page."""
+
+    protocol_version = "HTTP/1.1"
+    folder = "/"
+
+    def do_GET(self) -> None:
+        path = Path(self.directory, urlsplit(self.path).path.removeprefix(self.folder))
+        found = self.path.startswith(self.folder) and path.is_file()
+        path = path if found else Path(self.directory, "404.html")
+        content, kind = path.read_bytes(), self.guess_type(str(path))
+        self.send_response(200 if found else 404)
+        if kind.startswith(("text/", "image/svg", "application/javascript")):
+            content = gzip.compress(content)
+            self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def roots(site: Path) -> Iterator[dict[str, str]]:
+    """Scheme -> where the book starts."""
+    config = yaml.safe_load((Path(__file__).parent / "_config.yml").read_text(encoding="utf-8"))
+    LikeGitHubPages.folder = f"/{config['repository']['url'].rsplit('/', 1)[1]}/"
+    handler = functools.partial(LikeGitHubPages, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}{LikeGitHubPages.folder}".rstrip("/")
+        yield {"http": address, "file": site.as_uri()}
+        server.shutdown()

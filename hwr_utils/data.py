@@ -149,12 +149,7 @@ def load_mnist() -> Pairs:
     given = os.environ.get("HWR_DATA_DIR")
     mirrors = list(MIRRORS)
     arrays = {
-        name: parse_idx(
-            _read_given(Path(os.path.expanduser(given)), name)
-            if given
-            else _read_cached(name, mirrors),
-            name,
-        )
+        name: parse_idx(_read_given(name) if given else _read_cached(name, mirrors), name)
         for name in FILES
     }
     return (
@@ -202,9 +197,9 @@ def parse_idx(content: bytes, name: str) -> np.ndarray:
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy()
 
 
-def _read_given(folder: Path, name: str) -> bytes:
+def _read_given(name: str) -> bytes:
     """The content of one file in the folder that the user pointed at."""
-    expected = FILES[name]
+    folder, expected = mnist_folder(), FILES[name]
     path = next((p for p in (folder / f"{name}.gz", folder / name) if os.path.exists(p)), None)
     if path is None:
         raise _unavailable(f"HWR_DATA_DIR is {folder}, which has neither {name}.gz nor {name}.")
@@ -222,12 +217,29 @@ def _read_given(folder: Path, name: str) -> bytes:
     return content
 
 
-def _read_cached(name: str, mirrors: list[str]) -> bytes:
-    """The content of one file from the cache, which is filled from the mirrors where it must be."""
+def mnist_folder() -> Path:
+    """The folder in which `load_mnist` looks for MNIST.
+
+    Returns:
+        what `HWR_DATA_DIR` names, else the user's cache; it need not exist.
+
+    No source: it reads one environment variable.
+
+    >>> mnist_folder().is_absolute() or "HWR_DATA_DIR" in os.environ
+    True
+    """
     import platformdirs
 
+    given = os.environ.get("HWR_DATA_DIR")
+    if given:
+        return Path(os.path.expanduser(given))
+    return platformdirs.user_cache_path("hwr_utils", appauthor=False)
+
+
+def _read_cached(name: str, mirrors: list[str]) -> bytes:
+    """The content of one file from the cache, which is filled from the mirrors where it must be."""
     expected = FILES[name]
-    path = platformdirs.user_cache_path("hwr_utils", appauthor=False) / f"{name}.gz"
+    path = mnist_folder() / f"{name}.gz"
     try:
         with path.open("rb") as file:
             packed = file.read(expected.packed_size + 1)
@@ -239,7 +251,12 @@ def _read_cached(name: str, mirrors: list[str]) -> bytes:
         if os.environ.get("HWR_OFFLINE", "0") not in ("", "0"):
             raise _unavailable(f"HWR_OFFLINE forbids fetching {name}.gz.", tried)
         packed = _fetch(name, mirrors, tried)
-        _publish(packed, path)
+        try:
+            publish(packed, path)
+        except OSError as error:
+            raise _unavailable(
+                f"the cache {path.parent} cannot be written: {error.strerror}."
+            ) from error
     return gzip.decompress(packed)
 
 
@@ -318,18 +335,28 @@ def _download(url: str, size: int) -> bytes:
     return received.getvalue()
 
 
-def _publish(packed: bytes, path: Path) -> None:
-    """Write a verified file to the cache: whole or not at all, whoever else writes it at the same time."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
-            fresh = Path(scratch) / path.name
-            fresh.write_bytes(packed)
-            os.replace(fresh, path)
-    except OSError as error:
-        raise _unavailable(
-            f"the cache {path.parent} cannot be written: {error.strerror}."
-        ) from error
+def publish(content: bytes, path: Path) -> None:
+    """Write a file whole or not at all, whoever else writes it at the same time.
+
+    Args:
+        content: all of the file.
+        path: where; its folder is made.
+
+    Raises:
+        OSError: the folder cannot be made or written.
+
+    No source: the file is written beside its place, then renamed.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     publish(b"ink", Path(folder) / "new" / "file")
+    ...     (Path(folder) / "new" / "file").read_bytes()
+    b'ink'
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
+        fresh = Path(scratch) / path.name
+        fresh.write_bytes(content)
+        os.replace(fresh, path)
 
 
 def _unavailable(problem: str, *tried: str) -> DataUnavailable:

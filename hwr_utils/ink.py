@@ -193,13 +193,14 @@ def keep_ink(lifted: np.ndarray) -> np.ndarray:
     return np.where(kept, lifted * (255 / full), 0).clip(0, 255).round().astype(np.uint8)
 
 
-def thicken(ink: np.ndarray) -> np.ndarray:
-    """Widen thin strokes to a tenth of the digit's longer side, 2 pixels of MNIST's 20.
+def thicken(ink: np.ndarray, size: int | None = None) -> np.ndarray:
+    """Widen thin strokes to a tenth of the digit's size, 2 pixels of MNIST's 20.
 
     In a box of 20 pixels a thinner line turns grey, and the networks have learned from white strokes.
 
     Args:
         ink: uint8 `(height, width)` from 0, paper, to 255, ink; not blank.
+        size: pixels; None is the longer side of the ink.
 
     Returns:
         uint8 of the same shape; strokes that are wide enough stay as they are.
@@ -215,7 +216,7 @@ def thicken(ink: np.ndarray) -> np.ndarray:
 
     stroke = ink > ink.max() / 2
     rows, columns = np.flatnonzero(stroke.any(axis=1)), np.flatnonzero(stroke.any(axis=0))
-    wanted = (max(np.ptp(rows), np.ptp(columns)) + 1) / 10
+    wanted = (size or max(np.ptp(rows), np.ptp(columns)) + 1) / 10
     width = 4 * ndimage.distance_transform_edt(stroke)[stroke].mean() - 2
     return ndimage.maximum_filter(ink, max(round(wanted - width), 0) + 1)
 
@@ -243,4 +244,80 @@ def normalise(source: str | Path | Image.Image) -> np.ndarray:
     >>> int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1  # 20 high, 16 * 20 / 161 = 2 wide
     (20, 2)
     """
-    return centre_by_mass(fit_box(thicken(keep_ink(lift_ink(load_picture(source))))))
+    return centre_by_mass(fit_box(thicken(find_ink(source))))
+
+
+def find_ink(source: str | Path | Image.Image) -> np.ndarray:
+    """The ink of a picture, at the size at which it was looked for.
+
+    Args:
+        source: as for `normalise`.
+
+    Returns:
+        uint8 `(height, width)` from 0, paper, to 255, ink; the longer side is at most `WORKING_SIZE`.
+
+    Raises:
+        NoDigitSeen, OSError, ValueError: as `normalise`.
+
+    No source: three of the steps of `normalise`.
+
+    >>> from PIL import Image
+    >>> page = Image.new("L", (30, 30), "white")
+    >>> page.paste("black", (10, 10, 15, 15))
+    >>> int((find_ink(page) > 127).sum())  # 5 x 5
+    25
+    """
+    return keep_ink(lift_ink(load_picture(source)))
+
+
+def outline(ink: np.ndarray) -> float:
+    """How long the outline of the ink is, measured in its longer side. A scribble has more of it than a digit.
+
+    Args:
+        ink: uint8 `(height, width)` from 0, paper, to 255, ink; not blank.
+
+    Returns:
+        the edges between ink and paper along both axes, inner ones too, divided by the longer side of the ink.
+
+    No source: a perimeter.
+
+    >>> page = np.zeros((9, 9), np.uint8)
+    >>> page[2:7, 4] = 255  # 5 high, 1 wide: 2 x 5 + 2 x 1 edges
+    >>> outline(page)
+    2.4
+    """
+    stroke = np.pad(ink > 127, 1)
+    rows, columns = (np.flatnonzero(stroke.any(axis=axis)) for axis in (1, 0))
+    edges = np.diff(stroke, axis=0).sum() + np.diff(stroke, axis=1).sum()
+    return float(edges / (max(np.ptp(rows), np.ptp(columns)) + 1))
+
+
+def normalise_strip(source: str | Path | Image.Image) -> np.ndarray:
+    """Bring a picture of a number to the height and the brightness of `data.number_strips`.
+
+    Args:
+        source: path of a picture, or a Pillow image: a photograph, a scan or a drawing of digits in one line.
+
+    Returns:
+        uint8 `(32, width)` from 0, paper, to 255, ink; the ink is 26 high, and the width is a multiple of 4.
+
+    Raises:
+        NoDigitSeen, OSError, ValueError: as `normalise`.
+
+    No source: the book's own.
+
+    >>> from PIL import Image
+    >>> page = Image.new("L", (90, 90), "white")
+    >>> page.paste("black", (10, 10, 22, 54))  # 12 wide, 44 high
+    >>> normalise_strip(page).shape  # 12 x 26 / 44 = 7, and 8 of paper on each side: 23, and the next multiple of 4
+    (32, 24)
+    """
+    from PIL import Image
+
+    ink = find_ink(source)
+    rows, columns = (np.flatnonzero((ink > 127).any(axis=axis)) for axis in (1, 0))
+    cut = thicken(ink, size=int(np.ptp(rows)) + 1)
+    cut = cut[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    width = max(1, round(26 * cut.shape[1] / cut.shape[0]))
+    small = Image.fromarray(cut).resize((width, 26), Image.Resampling.BICUBIC)
+    return np.pad(np.asarray(small), ((3, 3), (8, 8 + -width % 4)))

@@ -8,19 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwr_utils import layers
-
-
-def normal(*shape, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape)
-
-
-def assert_equal(got, expected):
-    """Equal in shape, and nowhere further apart than float64 sums in another order."""
-    got, expected = np.asarray(got), np.asarray(expected)
-    assert got.shape == expected.shape
-    assert got.dtype == expected.dtype == np.float64
-    assert np.abs(got - expected).max() < 1e-9
-
+from tests.arrays import assert_equal, assert_gradient, normal
 
 # Worked by hand ---------------------------------------------------------------------------------
 
@@ -292,23 +280,6 @@ def test_a_whole_cnn_equals_keras():
 
 
 # True gradients ---------------------------------------------------------------------------------
-
-
-def numerical_gradient(loss, array, step=1e-5):
-    """Central differences: each number a little up, a little down."""
-    gradient = np.zeros_like(array)
-    for index in np.ndindex(array.shape):
-        up, down = array.copy(), array.copy()
-        up[index] += step
-        down[index] -= step
-        gradient[index] = (loss(up) - loss(down)) / (2 * step)
-    return gradient
-
-
-def assert_gradient(gradient, loss, array):
-    expected = numerical_gradient(loss, array)
-    assert gradient.shape == array.shape
-    assert np.linalg.norm(gradient - expected) < 1e-6 * np.linalg.norm(expected)
 
 
 CONVOLUTIONS = [(s, p, size) for s in (1, 2, 3) for p in ("valid", "same") for size in (5, 6)]

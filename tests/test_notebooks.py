@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 import pytest
@@ -24,6 +25,7 @@ TAGS = {
 MACHINE = re.compile(
     r"0x[0-9a-f]{6,}|ipykernel_\d+|/home/|/root/|/tmp/|/Users/|/work/|site-packages"
 )
+ON_THE_CPU = {"19": "its worker processes would take one GPU's memory from each other"}
 each_notebook = pytest.mark.parametrize("notebook", ALL, ids=[p.stem for p in ALL])
 
 
@@ -111,6 +113,27 @@ def test_cells_are_short_and_tags_are_known(notebook):
 
 
 @each_notebook
+def test_no_compared_cell_asks_for_device_or_version(notebook):
+    """A line that is compared must be the same on a CPU and a GPU, and on each version that the book supports."""
+    asks = re.compile(
+        r"__version__|list_(physical|logical)_devices|\.device\b(?!\()|cpu_count|sys\.version|platform\."
+    )
+    for cell in code_cells(notebook):
+        if notebooks.is_compared(cell, "mnist"):
+            assert not asks.search(cell.source), cell.source
+
+
+@each_notebook
+def test_colab_is_asked_for_a_gpu_where_training_takes_most_of_the_time(notebook):
+    """By the bound in the header: from a minute on, it is training that takes it. The header says so, too."""
+    trains = notebooks.time_bound(read(notebook)) >= 60 and notebook.stem[:2] not in ON_THE_CPU
+    metadata = read(notebook).metadata
+    gpu = {"accelerator": "GPU", "colab": {"gpuType": "T4", "provenance": [], "toc_visible": True}}
+    assert {k: v for k, v in metadata.items() if k in gpu} == (gpu if trains else {})
+    assert ("Colab opens it with a GPU" in prose(notebook)) == trains
+
+
+@each_notebook
 def test_a_bound_for_the_digits_stands_in_a_cell_tagged_mnist(notebook):
     """On the embedded digits such a cell prints the other bound, so its output must not be compared there."""
     for cell in code_cells(notebook):
@@ -151,6 +174,31 @@ def test_has_four_exercises_with_hint_solution_and_wrong_answer(notebook):
 
 
 @each_notebook
+def test_has_two_to_four_questions_with_one_right_answer_each(notebook):
+    assert len(re.findall(r"^## Check yourself\n", prose(notebook), re.MULTILINE)) == 1
+    headings = re.findall(r"^## (.*)", prose(notebook), re.MULTILINE)
+    assert headings[headings.index("Check yourself") + 1] == "Exercises"
+    found = notebooks.questions(read(notebook))
+    assert 2 <= len(found) <= 4
+    for question, answers in found:
+        assert len(answers) >= 3, question
+        assert sum(why.startswith("Right.\n") for _, why in answers) == 1, question
+        for answer, why in answers:
+            assert re.match(r"(Right|No)\.\n\S.{20,}", why, re.DOTALL), f"{answer}: say why"
+            assert not re.search(r"[*`$<]", answer), f"{answer}: a fold's title is plain text"
+
+
+def test_the_right_answer_has_no_usual_place():
+    """Whoever always takes the first answer, or always the longest, must fail."""
+    asked = [a for path in ALL for _, a in notebooks.questions(read(path))]
+    right = [[why.startswith("Right.") for _, why in answers].index(True) for answers in asked]
+    for place in range(3):
+        assert right.count(place) < len(asked) / 2
+    longest = [max(range(len(a)), key=lambda k: len(a[k][0])) for a in asked]
+    assert sum(r == k for r, k in zip(right, longest, strict=True)) < len(asked) / 2
+
+
+@each_notebook
 @pytest.mark.parametrize("dataset", ["mnist", "digits"])
 def test_most_lines_are_compared(notebook, dataset):
     compared, ignored = notebooks.compared_lines(notebook, dataset)
@@ -162,3 +210,27 @@ def test_stored_json_is_plain(notebook):
     stored = json.loads(notebook.read_text(encoding="utf-8"))
     assert stored["metadata"]["kernelspec"]["name"] == "python3"
     assert all(set(cell["metadata"]) <= {"tags", "mystnb"} for cell in stored["cells"])
+
+
+def works(markdown):
+    """The works that a text links to: DOI or arXiv number, whatever the form of the link."""
+    links = re.findall(r"\]\(https://([^\s()]*(?:\([^\s()]*\)[^\s()]*)*)\)", markdown)
+    found = set()
+    for link in (unquote(link).lower() for link in links):
+        place, _, name = link.partition("/")
+        if place == "doi.org":
+            found.add(name.removeprefix("10.48550/arxiv."))
+        elif place == "arxiv.org":
+            found.add(re.sub(r"^(abs|pdf)/|v\d+$", "", name))
+    return found
+
+
+def test_works_are_known_in_each_form():
+    forms = "[a](https://doi.org/10.48550/arXiv.1/2) [b](https://arxiv.org/abs/3.4v2), [c](https://doi.org/10.5/K%281%29)"
+    assert works(forms) == {"1/2", "3.4", "10.5/k(1)"}
+
+
+@each_notebook
+def test_works_cited_stand_on_the_references_page(notebook):
+    listed = works((ROOT / "book" / "references.md").read_text(encoding="utf-8"))
+    assert works(prose(notebook)) <= listed

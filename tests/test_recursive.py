@@ -7,19 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwr_utils import recurrent, recursive
-
-
-def normal(*shape, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape)
-
-
-def assert_equal(got, expected):
-    """Equal in shape, and nowhere further apart than float64 sums in another order."""
-    got, expected = np.asarray(got), np.asarray(expected)
-    assert got.shape == expected.shape
-    assert got.dtype == expected.dtype == np.float64
-    assert np.abs(got - expected).max() < 1e-9
-
+from tests.arrays import assert_equal, assert_gradients, normal
 
 # Two trees of 8 and 1 nodes, up to 3 children, one place left empty before a filled one. 4 features and 5 units:
 # no two sizes are equal, so a mixed-up axis shows.
@@ -103,17 +91,6 @@ def test_recursive_net_and_its_gradients_equal_tensorflow(children):
 # True gradients ---------------------------------------------------------------------------------
 
 
-def numerical_gradient(loss, array, step=1e-5):
-    """Central differences: each number a little up, a little down."""
-    gradient = np.zeros_like(array)
-    for index in np.ndindex(array.shape):
-        up, down = array.copy(), array.copy()
-        up[index] += step
-        down[index] -= step
-        gradient[index] = (loss(up) - loss(down)) / (2 * step)
-    return gradient
-
-
 @pytest.mark.parametrize("children", [CHILDREN, SHARED], ids=["trees", "shared part"])
 def test_recursive_net_gradients_are_true(children):
     arrays = [FEATURES, KERNEL, CHILD_KERNELS, BIAS]
@@ -124,14 +101,7 @@ def test_recursive_net_gradients_are_true(children):
     gradients = recursive.recursive_net_gradients(
         FEATURES, children, KERNEL, CHILD_KERNELS, SENT_BACK, BIAS
     )
-    for place, (gradient, array) in enumerate(zip(gradients, arrays, strict=True)):
-
-        def loss_of(changed, place=place):
-            return loss(*arrays[:place], changed, *arrays[place + 1 :])
-
-        expected = numerical_gradient(loss_of, array)
-        assert gradient.shape == array.shape
-        assert np.linalg.norm(gradient - expected) < 1e-6 * np.linalg.norm(expected)
+    assert_gradients(gradients, loss, arrays)
 
 
 # What must hold for all -------------------------------------------------------------------------

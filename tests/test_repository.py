@@ -30,8 +30,8 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 # The way through the house: a module imports only from the ones before it.
 ORDER = ["data", "ink", "layers", "recurrent", "recursive", "ctc", "hopfield"]
-ORDER += ["models", "training", "figures", "checks", "cli"]
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+ORDER += ["models", "training", "trained", "figures", "checks", "cli"]
+MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if not path.stem.startswith("__"))
 
 
 def tracked_files() -> dict[str, str]:
@@ -169,7 +169,7 @@ def test_make_stops_on_another_python_with_one_line(
         ("pre-commit", ["validate-config", ".pre-commit-config.yaml"]),
         ("zizmor", ["--offline", "--quiet", ".github"]),
         ("ruff", ["check", "."]),
-        ("ruff", ["format", "--check", "hwr_utils", "tests", "tools", "book/_ext"]),
+        ("ruff", ["format", "--check", "hwr_utils", "tests", "tools", "benchmarks", "book/_ext"]),
         ("mypy", []),
     ],
     ids=[
@@ -326,7 +326,9 @@ def test_helper_package_is_small() -> None:
     lines = {
         path.name: code_lines(path.read_text(encoding="utf-8")) for path in PACKAGE.glob("*.py")
     }
-    assert sum(lines.values()) <= 2000, lines
+    command = sum(lines.pop(name) for name in ("cli.py", "trained.py", "__main__.py"))
+    assert command <= 450
+    assert sum(lines.values()) <= 2000, lines  # what the chapters teach
 
 
 def modules_imported(source: str) -> set[str]:

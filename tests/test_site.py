@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import functools
 import gzip
-import http.server
+import html
 import importlib.util
 import re
-import subprocess
-import threading
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from importlib.resources import files
+from itertools import product
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from urllib.parse import unquote, urlsplit
+from xml.etree import ElementTree
 
+import imagesize
 import pytest
+import tinycss2
 import yaml
 from playwright.sync_api import Browser, Page
 
@@ -28,32 +30,11 @@ NOTEBOOKS = [page for page in CHAPTERS if page.startswith("notebooks/")]
 PAGES = [*CHAPTERS, "search"]
 MAX_BYTES = 1_500_000
 SCHEMES = ["http", "file"]
+PAPERS = {"light": (255, 255, 255), "dark": (15, 18, 22)}
+MAX_BYTES_WITHOUT_FIGURES = 350_000
 
 each_page = pytest.mark.parametrize("page", PAGES)
 from_server_and_disk = pytest.mark.parametrize("scheme", SCHEMES)
-
-
-@pytest.fixture(scope="session")
-def site() -> Path:
-    """The built book. After `make test` has built it, this finds nothing to do."""
-    done = subprocess.run(["make", "-s", "book"], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, f"`make book` failed:\n{done.stdout}\n{done.stderr}"
-    return HTML
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *arguments: object) -> None:
-        pass
-
-
-@pytest.fixture(scope="session")
-def roots(site: Path) -> Iterator[dict[str, str]]:
-    """Scheme -> where the book starts."""
-    handler = functools.partial(QuietHandler, directory=str(site))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield {"http": f"http://127.0.0.1:{server.server_port}", "file": site.as_uri()}
-        server.shutdown()
 
 
 class Visit:
@@ -68,6 +49,13 @@ class Visit:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("console", self.hear)
         self.page.goto(url, wait_until="networkidle")
+        self.first_view = list(self.requests)
+        if any("formulas.js" in request for request in self.requests):
+            self.page.evaluate(
+                "document.querySelectorAll('.math').forEach((f) => f.scrollIntoView())"
+            )
+            self.page.wait_for_selector("html[data-formulas=set]")
+            self.page.evaluate("scrollTo(0, 0)")
         self.external = [u for u in self.requests if not u.startswith((root, "data:", "blob:"))]
 
     def hear(self, message) -> None:
@@ -175,16 +163,12 @@ def barriers(page: Page) -> list[str]:
 def test_built_pages_are_those_of_the_toc(site: Path) -> None:
     built = {path.relative_to(site).with_suffix("").as_posix() for path in site.rglob("*.html")}
     built = {page for page in built if not page.startswith("_static/")}
-    assert built == {*PAGES, "index"}, "a page of an older build? Run `make clean book`"
+    assert built == {*PAGES, "index", "404"}, "a page of an older build? Run `make clean book`"
 
 
 def test_a_changed_script_reaches_the_built_book(tmp_path: Path) -> None:
     """Sphinx copies scripts only when it builds a page; so a new script must make one page outdated."""
-    spec = importlib.util.spec_from_file_location(
-        "book_site", ROOT / "book" / "_ext" / "book_site.py"
-    )
-    book_site = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(book_site)
+    book_site = extension("book_site")
     source, built = tmp_path / "book" / "_static", tmp_path / "html" / "_static"
     for folder in (source, built):
         folder.mkdir(parents=True)
@@ -254,6 +238,95 @@ def test_links_to_labs_lead_to_this_page(site: Path, page: str) -> None:
         assert (ROOT / "book" / "_static" / "labs" / f"{name}.js").is_file(), name
 
 
+def described(path: Path) -> dict[str, str]:
+    """The page's meta elements: name or property -> content."""
+    return {
+        m.get("name") or m.get("property") or "": m.get("content") or ""
+        for m in parsed(path).named("meta")
+    }
+
+
+@pytest.mark.parametrize("page", [*CHAPTERS, "index"])
+def test_what_others_show_of_a_page(site: Path, page: str) -> None:
+    path = site / f"{page}.html"
+    meta = described(path)
+    canonical = [
+        link["href"] for link in parsed(path).named("link") if link.get("rel") == "canonical"
+    ]
+    assert canonical == [meta["og:url"]]
+    root = canonical[0].removesuffix(f"{page if page != 'index' else TOC['root']}.html")
+    assert re.fullmatch(r"https://[a-z0-9-]+\.github\.io/[\w.-]+/", root)
+    assert meta["og:title"] in html.unescape(path.read_text(encoding="utf-8").split("<title>")[1])
+    assert meta["og:description"] == meta["description"]
+    assert len(meta["og:description"]) > 20
+    card = site / meta["og:image"].removeprefix(root)
+    assert (
+        imagesize.get(card)
+        == (int(meta["og:image:width"]), int(meta["og:image:height"]))
+        == (1200, 630)
+    )
+
+
+def test_sitemap_lists_the_pages(site: Path) -> None:
+    tree = ElementTree.parse(site / "sitemap.xml")
+    canonical = {described(site / f"{page}.html")["og:url"] for page in CHAPTERS}
+    assert sorted(loc.text or "" for loc in tree.iterfind(".//{*}loc")) == sorted(canonical)
+
+
+@pytest.mark.parametrize("page", [*PAGES, "404"])
+def test_policy_comes_before_what_it_governs(site: Path, page: str) -> None:
+    head = parsed(site / f"{page}.html").tags
+    policies = [
+        i for i, (_, a) in enumerate(head) if a.get("http-equiv") == "Content-Security-Policy"
+    ]
+    governed = [
+        i
+        for i, (tag, a) in enumerate(head)
+        if tag in ("script", "style", "base") or a.get("rel") == "stylesheet"
+    ]
+    assert len(policies) == 1
+    assert policies[0] < min(governed)
+    policy = dict(
+        rule.split(maxsplit=1) for rule in (head[policies[0]][1]["content"] or "").split("; ")
+    )
+    assert policy.pop("default-src") == "'none'"
+    assert all(
+        re.fullmatch(r"'self'|'sha256-[\w+/]{43}='", source)
+        for source in policy.pop("script-src").split()
+    )
+    assert set(" ".join(policy.values()).split()) == {"'self'", "'unsafe-inline'", "data:"}
+
+
+@each_page
+def test_figures_have_a_shape_before_they_come(site: Path, page: str) -> None:
+    images = [
+        i for i in parsed(site / f"{page}.html").named("img") if "_images/" in (i["src"] or "")
+    ]
+    for image in images:
+        path = (site / f"{page}.html").parent / (image["src"] or "")
+        assert (int(image["width"] or 0), int(image["height"] or 0)) == imagesize.get(path)
+    assert [image.get("loading") for image in images[:1]] in ([], [None])
+    assert {image.get("loading") for image in images[1:]} <= {"lazy"}
+
+
+def extension(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "book" / "_ext" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_unused_styles_are_dropped() -> None:
+    css = (
+        "a{color:red}.used,.unused{top:0}.unused{top:1px}.used.unused{top:2px}.used:not(.unused){top:3px}"
+        "@media print{.unused{top:4px}}@media print{.used{top:5px}}@font-face{src:url(x)}#unused{top:6px}"
+    )
+    rules = tinycss2.parse_stylesheet(css)
+    assert extension("book_styles").kept(rules, {"used"}) == (
+        "a{color:red}.used,.unused{top:0}.used:not(.unused){top:3px}@media print{.used{top:5px}}@font-face{src:url(x)}"
+    )
+
+
 # In a browser ----------------------------------------------------------------------------------------
 
 
@@ -290,9 +363,18 @@ def test_links_to_labs_become_labs(opened: Visit) -> None:
     assert any("labs/labs.js" in url for url in opened.requests) == bool(names)
 
 
+def test_questions_become_buttons(opened: Visit) -> None:
+    questions = opened.page.locator("#check-yourself")
+    assert any("quiz.js" in url for url in opened.requests) == (questions.count() > 0)
+    assert questions.locator("details").count() == 0
+    assert (opened.page.locator(".quiz").count() >= 2) == (questions.count() > 0)
+
+
 def test_page_is_light(opened: Visit) -> None:
-    # Figures below the fold count too, whether or not the browser has fetched them yet.
+    # Formulas and figures below the fold count in the end, whether or not the browser has fetched them yet.
     figures = opened.page.evaluate("() => [...document.images].map((image) => image.src)")
+    at_first = [url for url in opened.first_view if url not in figures]
+    assert transferred(at_first, opened.root) <= MAX_BYTES_WITHOUT_FIGURES
     assert transferred(opened.requests + figures, opened.root) <= MAX_BYTES
 
 
@@ -302,17 +384,38 @@ def test_page_fits_a_phone(opened: Visit) -> None:
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_paper_is_white_and_shows_what_is_folded(browser: Browser, roots: dict, mode: str) -> None:
+    url = f"{roots['http']}/notebooks/04_pooling.html"
+    with Visit(browser, url, roots["http"], color_scheme=mode) as visit:
+        visit.page.emulate_media(media="print", color_scheme=mode)
+        style = "(e) => [getComputedStyle(e).backgroundColor, getComputedStyle(e).color]"
+        paper, ink = visit.page.locator("body").evaluate(style)
+        assert paper == f"rgb{PAPERS['light']}"
+        assert ink == "rgb(32, 38, 46)"
+        assert visit.page.locator("h1").is_visible()
+        assert visit.page.locator("details p").first.is_visible()
+        for gone in (
+            ".bd-sidebar-primary",
+            ".bd-header-article",
+            ".lab",
+            ".copybtn",
+            "a.headerlink",
+        ):
+            assert [e for e in visit.page.locator(gone).all() if e.is_visible()] == [], gone
+
+
 def test_figures_keep_their_shape(opened: Visit) -> None:
     opened.page.set_viewport_size({"width": 320, "height": 640})
     for image in opened.page.locator("article img").all():
         shown, drawn = image.evaluate(
-            "async (e) => { await e.decode();"
+            "async (e) => { e.loading = 'eager'; await e.decode();"
             " return [e.width / e.height, e.naturalWidth / e.naturalHeight] }"
         )
         assert shown == pytest.approx(drawn, rel=0.02)
 
 
-@pytest.mark.parametrize(("mode", "paper"), [("light", (255, 255, 255)), ("dark", (15, 18, 22))])
+@pytest.mark.parametrize(("mode", "paper"), PAPERS.items())
 def test_light_and_dark(opened: Visit, mode: str, paper: tuple) -> None:
     opened.page.emulate_media(color_scheme=mode)
     opened.page.wait_for_function(
@@ -325,13 +428,40 @@ def test_light_and_dark(opened: Visit, mode: str, paper: tuple) -> None:
 
 
 @each_page
-@pytest.mark.parametrize(("mode", "width"), [("light", 320), ("dark", 1280)])
-def test_nobody_is_kept_out(
-    browser: Browser, roots: dict, page: str, mode: str, width: int
-) -> None:
-    options = {"color_scheme": mode, "viewport": {"width": width, "height": 900}}
-    with Visit(browser, f"{roots['http']}/{page}.html", roots["http"], **options) as visit:
+def test_nobody_is_kept_out(browser: Browser, roots: dict, page: str) -> None:
+    with Visit(browser, f"{roots['http']}/{page}.html", roots["http"]) as visit:
+        found = []
+        for mode, width in product(("light", "dark"), (320, 1280)):
+            visit.page.set_viewport_size({"width": width, "height": 900})
+            visit.page.emulate_media(color_scheme=mode)
+            visit.page.wait_for_selector(f"html[data-theme={mode}]")
+            found += [(mode, width, barrier) for barrier in barriers(visit.page)]
+        assert found == []
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_an_address_without_a_page(browser: Browser, roots: dict, mode: str) -> None:
+    """GitHub Pages answers with 404.html at any depth, so its links must not depend on the depth."""
+    url = f"{roots['http']}/notebooks/deep/below/nowhere.html"
+    with Visit(browser, url, roots["http"], color_scheme=mode) as visit:
+        assert len(visit.complaints) == 1
+        assert visit.complaints[0].startswith(
+            "Failed to load resource: the server responded with a status of 404"
+        )
+        assert visit.external == []
         assert barriers(visit.page) == []
+        paper = visit.page.locator("body").evaluate("(e) => getComputedStyle(e).backgroundColor")
+        assert paper == f"rgb{PAPERS[mode]}"
+        links = visit.page.evaluate("() => [...document.links].map((link) => link.href)")
+        own = [
+            link.removeprefix(roots["http"] + "/")
+            for link in links
+            if link.startswith(roots["http"])
+        ]
+        assert {f"{page}.html" for page in PAGES} <= set(own)
+        assert [link for link in own if not (HTML / link).is_file()] == []
+        visit.page.get_by_role("link", name="Open the book").click()
+        visit.page.wait_for_url(f"{roots['http']}/{TOC['root']}.html")
 
 
 @from_server_and_disk
@@ -360,6 +490,23 @@ def test_reader_chooses_light_or_dark(browser: Browser, roots: dict) -> None:
         visit.page.locator(".theme-switch-button:visible").click()
         visit.page.reload()
         assert visit.page.locator("html").get_attribute("data-theme") == "dark"
+
+
+def test_policy_stops_what_is_not_ours(browser: Browser, roots: dict) -> None:
+    with Visit(browser, f"{roots['http']}/{TOC['root']}.html", roots["http"]) as visit:
+        ran = visit.page.evaluate(
+            """() => {
+                const script = document.createElement("script");
+                script.textContent = "window.planted = true";
+                document.head.append(script);
+                document.body.setAttribute("onclick", "window.planted = true");
+                document.body.click();
+                new Image().src = "https://example.invalid/x.png";
+                return window.planted === true;
+            }"""
+        )
+        assert not ran
+        assert len([c for c in visit.complaints if "Content Security Policy" in c]) == 3
 
 
 # Can these tests fail? ---------------------------------------------------------------------------------

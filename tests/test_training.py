@@ -1,9 +1,10 @@
 """The learning-rate schedule and the interval, with values worked by hand."""
 
 import keras
+import numpy as np
 import pytest
 
-from hwr_utils import training
+from hwr_utils import data, training
 
 
 def test_one_cycle_rises_falls_and_never_goes_below_its_end():
@@ -44,3 +45,46 @@ def test_accuracy_interval(correct, total, interval):
 def test_accuracy_interval_refuses(correct, total):
     with pytest.raises(ValueError, match=f"correct is {correct} of {total}"):
         training.accuracy_interval(correct, total)
+
+
+DIGITS = np.zeros((300, 28, 28), np.uint8)
+DIGITS[:, 4:24, 10:18] = 255
+LABELS = np.arange(300) % 10
+
+
+def test_a_number_counts_only_when_all_its_digits_are_right():
+    lengths = np.repeat(np.arange(1, 9), 250)
+    _, targets = data.number_strips(DIGITS, LABELS, lengths, np.random.default_rng(0))
+    logits = np.zeros((2_000, 17, 11))
+    logits[..., 0] = 1
+    strip, place = np.nonzero(targets)
+    logits[strip, 2 * place + 1, targets[strip, place]] = 2
+
+    class Reader:
+        name = "ctc_reader"
+
+        def predict(self, strips, **options):
+            assert strips.shape == (2_000, 32, 192, 1)
+            return logits
+
+    assert training.right_answers(Reader(), DIGITS, LABELS) == (2_000, 2_000)
+    logits[1_999, 1] = logits[1_999, 0]  # the first of eight digits is lost
+    assert training.right_answers(Reader(), DIGITS, LABELS) == (1_999, 2_000)
+
+
+def test_augmented_training_trains_the_network_and_not_a_copy():
+    recipe = training.RECIPES["lstm"]._replace(epochs=1, augment=True)
+    model = training.train(recipe, DIGITS, LABELS, seed=0)
+    keras.utils.set_random_seed(0)
+    fresh = recipe.build()
+    assert model.name == fresh.name
+    moved = [
+        np.abs(a - b).max() for a, b in zip(model.get_weights(), fresh.get_weights(), strict=True)
+    ]
+    assert min(moved) > 1e-3
+
+
+def test_a_checkpoint_of_another_network_is_refused():
+    recipe = training.RECIPES["lstm"]
+    with pytest.raises(ValueError, match="not one of lstm; train without --resume"):
+        training.train(recipe, DIGITS, LABELS, seed=0, checkpoint=[np.zeros(3)])

@@ -238,6 +238,19 @@ def exercises(notebook: Any) -> list[Exercise]:
     return found
 
 
+def questions(notebook: Any) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The questions under "Check yourself": each with its answers, and what is said to each answer."""
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    section = text.partition("\n## Check yourself\n")[2].split("\n## ")[0]
+    return [
+        (
+            question.split("\n\n")[0],
+            [(a.strip(), why.strip()) for a, why in FOLDED.findall(question)],
+        )
+        for question in re.split(r"^\*\*Question \d+\.\*\* ", section, flags=re.MULTILINE)[1:]
+    ]
+
+
 def shrink_png(encoded: str) -> str:
     """A figure with at most 256 colours (transparency kept), when that makes it smaller."""
     from PIL import Image

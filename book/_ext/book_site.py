@@ -1,28 +1,15 @@
-"""What the book needs and Jupyter Book 1 does not give: one address, links to terms, descriptions, a front door."""
+"""What Jupyter Book 1 does not give: one address, links to terms, descriptions, a front door, a sitemap."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from xml.sax.saxutils import escape
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
-
-FRONT_DOOR = """<!DOCTYPE html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="refresh" content="0; url={page}">
-<link rel="canonical" href="{address}{page}">
-<link rel="icon" href="_static/icon.svg">
-<title>{title}</title>
-<h1>{title}</h1>
-<p><a href="{page}">Open the book</a></p>
-</html>
-"""
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -30,8 +17,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-get-outdated", notice_static_files)
     app.connect("doctree-read", add_terms)
     app.connect("html-page-context", add_description)
-    app.connect("html-page-context", drop_unused_scripts, priority=600)
     app.connect("build-finished", write_front_door, priority=400)
+    app.connect("build-finished", write_sitemap)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -40,6 +27,7 @@ def set_address(app: Sphinx, config: Config) -> None:
     url = config.html_theme_options["repository_url"]
     owner, name = urlsplit(url).path.strip("/").split("/")
     config.html_baseurl = f"https://{owner.lower()}.github.io/{name}/"
+    config.html_context["address"] = config.html_baseurl
     config.myst_substitutions["repository"] = f"[repository]({url})"
     draw = f"{config.html_baseurl}book/index.html#lab-draw"  # root_doc is not known yet
     config.myst_substitutions["draw"] = (
@@ -69,31 +57,38 @@ def add_description(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Give search engines the page's first paragraph; the theme gives them nothing."""
-    paragraph = next(doctree.findall(nodes.paragraph), None) if doctree else None
-    if paragraph is not None:
-        text = " ".join(paragraph.astext().split())
-        context["description"] = text if len(text) <= 160 else text[:157].rsplit(" ", 1)[0] + " ..."
+    if doctree:
+        context["description"] = first_paragraph(doctree)
 
 
-def drop_unused_scripts(
-    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
-    """Load MathJax where there is mathematics (Sphinx loads it for pages below too), and the labs where they are."""
-    found = doctree.findall if doctree else lambda condition: []
-    unused = []
-    if not any(found(lambda n: isinstance(n, nodes.math | nodes.math_block))):
-        unused += ["mathjax", "formulas.js"]
-    if not any(found(lambda n: isinstance(n, nodes.reference) and "#lab-" in n.get("refuri", ""))):
-        unused.append("labs/")
-    for files in (context["script_files"], context["css_files"]):
-        files[:] = [f for f in files if not any(u in str(vars(f)).lower() for u in unused)]
+def first_paragraph(doctree: nodes.document) -> str:
+    """The beginning of the text, at most 160 characters of it."""
+    text = " ".join(next(doctree.findall(nodes.paragraph)).astext().split())
+    return text if len(text) <= 160 else text[:157].rsplit(" ", 1)[0] + " ..."
 
 
 def write_front_door(app: Sphinx, error: Exception | None) -> None:
     """Write index.html, which leads to the first page; the one of sphinx-external-toc has no title and no link."""
     if error is None and app.builder.name == "html":
         page = app.builder.get_target_uri(app.config.root_doc)
-        html = FRONT_DOOR.format(
-            page=page, address=app.config.html_baseurl, title=app.config.html_title
-        )
+        context = {
+            "page": page,
+            "address": app.config.html_baseurl,
+            "docstitle": app.config.html_title,
+            "pageurl": app.config.html_baseurl + page,
+            "description": first_paragraph(app.env.get_doctree(app.config.root_doc)),
+        }
+        html = app.builder.templates.render("front_door.html", context)
         Path(app.outdir, "index.html").write_text(html, encoding="utf-8")
+
+
+def write_sitemap(app: Sphinx, error: Exception | None) -> None:
+    """Write sitemap.xml, the list of pages that search engines read."""
+    if error is None and app.builder.name == "html":
+        pages = sorted(
+            app.config.html_baseurl + app.builder.get_target_uri(d) for d in app.env.found_docs
+        )
+        urls = "".join(f"<url><loc>{escape(page)}</loc></url>\n" for page in pages)
+        xml = '<?xml version="1.0" encoding="UTF-8"?>\n'
+        xml += f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{urls}</urlset>\n'
+        Path(app.outdir, "sitemap.xml").write_text(xml, encoding="utf-8")

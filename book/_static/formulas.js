@@ -1,11 +1,35 @@
-/* A long formula scrolls in its own box on a narrow page. Then the keyboard must reach that box (WCAG 2.1.1). */
+/* The formulas. MathJax is heavy, so it is fetched when the reader comes within a screen of the first formula; it then
+   sets a few at a time, and the page answers in between. A long formula scrolls in its own box, which the keyboard must
+   reach (WCAG 2.1.1). */
 (() => {
   "use strict";
-  const watcher = new ResizeObserver((entries) => {
+  const folder = document.currentScript.src.replace(/formulas\.js.*$/, "");
+  const fits = new ResizeObserver((entries) => {
     for (const { target } of entries) {
       if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
       else target.removeAttribute("tabindex");
     }
   });
-  document.addEventListener("DOMContentLoaded", () => document.querySelectorAll("div.math").forEach((box) => watcher.observe(box)));
+  const near = new IntersectionObserver((entries) => {
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    near.disconnect();
+    window.MathJax = { loader: { load: [] }, startup: { typeset: false } };   // our mathjax.js holds all parts it needs
+    const script = document.createElement("script");
+    script.src = `${folder}mathjax/mathjax.js`;
+    script.onload = set;
+    document.head.append(script);
+  }, { rootMargin: "100% 0px" });
+
+  async function set() {
+    await MathJax.startup.promise;
+    const formulas = [...document.querySelectorAll(".math")];
+    for (let i = 0; i < formulas.length; i += 4) {
+      await MathJax.typesetPromise(formulas.slice(i, i + 4));
+      await new Promise((next) => setTimeout(next));
+    }
+    document.querySelectorAll("div.math").forEach((box) => fits.observe(box));
+    document.documentElement.dataset.formulas = "set";
+  }
+
+  addEventListener("load", () => document.querySelectorAll(".math").forEach((formula) => near.observe(formula)));
 })();

@@ -104,6 +104,15 @@ def trickle(request: Request, content: bytes) -> None:
         request.wfile.flush()
 
 
+def slow(request: Request, content: bytes) -> None:
+    """Whole and right, in 20 pieces over a fifth of a second: time to be killed in."""
+    request.begin(len(content))
+    for start in range(0, len(content), len(content) // 20 + 1):
+        request.wfile.write(content[start : start + len(content) // 20 + 1])
+        request.wfile.flush()
+        request.server.closing.wait(0.01)
+
+
 def endless(request: Request, content: bytes) -> None:
     request.begin(None)
     while not request.server.closing.is_set():

@@ -1,122 +1,116 @@
 /* Chapters 08, 09 and 17, and the first page: draw a digit, and watch the lean CNN see it and the LSTM read it row by row. */
 (() => {
   "use strict";
-  const { h, need, button, row, panel, announcer } = window.Labs;
-  const SIDE = 280;
-  /* Strokes as a hand would make them, in pixels of the canvas. */
-  const samples = {
-    2: [[[85, 95], [100, 60], [140, 48], [178, 65], [180, 105], [150, 150], [105, 195], [80, 225], [130, 222], [200, 225]]],
-    3: [[[90, 60], [140, 45], [180, 70], [165, 115], [125, 132], [175, 145], [190, 190], [150, 228], [95, 215]]],
-    5: [[[185, 55], [110, 58], [100, 120], [150, 115], [185, 150], [175, 205], [125, 228], [85, 210]]],
-    7: [[[80, 65], [195, 62], [160, 130], [130, 225]]],
-  };
+  const { h, need, button, row, panel, announcer, paint } = window.Labs;
+  const switches = { cut: "cut out the ink", scale: "make it 20 pixels long", centre: "move its centre of mass to the middle", invert: "invert: dark ink becomes bright" };
 
-  function checkbox(text, change) {
-    const input = h("input", { type: "checkbox", checked: true });
-    input.onchange = () => change(input.checked);
-    return h("label", { className: "lab-field" }, input, text);
+  /* All maps of a round side by side in one picture, with a line of paper between them. */
+  function mosaic({ maps, size, channels }) {
+    const across = size > 7 ? 8 : 16, down = channels / across, width = across * (size + 1), values = new Float64Array(width * down * (size + 1));
+    let most = 1e-9;
+    for (let k = 0; k < maps.length; k++) if (maps[k] > most) most = maps[k];
+    for (let k = 0; k < channels; k++) for (let i = 0; i < size; i++) for (let j = 0; j < size; j++) {
+      values[(Math.floor(k / across) * (size + 1) + i) * width + (k % across) * (size + 1) + j] = maps[(i * size + j) * channels + k] / most;
+    }
+    return [values, width, down * (size + 1)];
   }
 
-  /* A small picture of `size` x `size` numbers from 0 to 1, drawn with the page's ink. */
-  function paint(canvas, values, width, height) {
-    [canvas.width, canvas.height] = [width, height];
-    const [context, ink] = [canvas.getContext("2d"), getComputedStyle(canvas).color.match(/\d+/g).map(Number)];
-    const image = context.createImageData(width, height);
-    values.forEach((x, k) => image.data.set([...ink.slice(0, 3), 255 * Math.min(Math.max(x, 0), 1)], 4 * k));
-    context.putImageData(image, 0, 0);
-  }
-
-  const surest = (probabilities) => probabilities.map((p, digit) => [p, digit]).sort((a, b) => b[0] - a[0]);
+  const best = (values) => values.reduce((first, x, k) => (x > values[first] ? k : first), 0);
 
   function words(name, probabilities) {
-    const [first, ...others] = surest(probabilities).slice(0, 3).filter(([p], k) => !k || p >= 0.005);
+    const order = probabilities.map((p, digit) => [p, digit]).sort((a, b) => b[0] - a[0]).slice(0, 3);
+    const [first, ...others] = order.filter(([p], k) => !k || p >= 0.005);
     const named = ([p, digit]) => `${digit} (${Math.round(100 * p)} %)`;
-    const rest = others.length ? `, or ${others.map(named).join(" or ")}` : "";
-    return `The ${name} ${first[0] < 0.6 ? "is not sure:" : "says"} ${named(first)}${rest}.`;
+    return `The ${name} ${first[0] < 0.6 ? "is not sure:" : "says"} ${[first, ...others].map(named).join(", or ")}.`;
   }
 
-  window.Labs.define("draw", (lab) => need("nets.js", "ink.js", "../models/lean_cnn.js", "../models/lstm.js").then(() => {
-    const { Nets, Ink } = window;
+  window.Labs.define("draw", (lab) => need("nets.js", "ink.js", "strokes.js", "../models/lean_cnn.js", "../models/lstm.js").then(() => {
+    const { Nets, Strokes: { SIDE, PEN, samples, hard, paper, pageOf, normalised } } = window;
     const networks = { cnn: Nets.unpack(window.LeanCnn), lstm: Nets.unpack(window.Lstm) };
-    let [strokes, pen, asked] = [[], null, false];
-    const steps = { cut: true, centre: true, bright: true };
-    const canvas = h("canvas", { width: SIDE, height: SIDE, className: "lab-paper", tabIndex: 0, role: "img", "aria-label": "drawing paper: draw with mouse or finger, or with arrow keys while the pen is down; space lifts and lowers the pen" });
-    const pad = canvas.getContext("2d", { willReadFrequently: true });
-    const seen = h("canvas", { className: "lab-seen", role: "img", "aria-label": "the 28 by 28 pixels that the networks see" });
-    const belief = h("canvas", { className: "lab-belief", role: "img", "aria-label": "what the LSTM believes after each of 28 rows, one column a digit" });
-    const maps = h("div", { className: "lab-maps" });
-    const says = announcer();
+    const steps = { cut: true, scale: true, centre: true, invert: true };
+    const picture = (className, label) => h("canvas", { className, role: "img", "aria-label": label });
+    const seen = picture("lab-seen", "the 28 by 28 pixels that the networks are given");
+    const belief = picture("lab-belief", "what the LSTM believes after each of the 28 rows: one column for each digit, the darker the surer");
+    const rounds = ["16 maps of 14 x 14", "32 maps of 7 x 7", "64 maps of 7 x 7"].map((text, r) => [`round ${r + 1}: ${text}`, picture("lab-maps", `the ${text} after round ${r + 1}`)]);
+    const [says, counted] = [announcer(), announcer()];
+    let [job, waiting] = [null, false];
 
-    function redraw() {
-      pad.clearRect(0, 0, SIDE, SIDE);
-      Object.assign(pad, { lineWidth: 24, lineCap: "round", lineJoin: "round", strokeStyle: getComputedStyle(canvas).color });
-      for (const stroke of strokes) {
-        pad.beginPath();
-        stroke.forEach(([x, y], k) => (k ? pad.lineTo(x, y) : pad.moveTo(x, y)));
-        if (stroke.length === 1) pad.lineTo(stroke[0][0] + 0.1, stroke[0][1]);
-        pad.stroke();
-      }
-      if (asked) return;
-      asked = true;
-      requestAnimationFrame(() => { asked = false; read(); });
-    }
-
-    /* What the networks are given: each step of the normalisation can be left out. */
-    function normalised() {
-      const { data } = pad.getImageData(0, 0, SIDE, SIDE);
-      const drawn = { height: SIDE, width: SIDE, values: new Uint8ClampedArray(SIDE * SIDE).map((_, k) => data[4 * k + 3]) };
-      if (!Ink.box(drawn)) return null;
-      const glyph = steps.cut ? Ink.fitBox(drawn) : Ink.resize(drawn, 28, 28);
-      const page = steps.centre && steps.cut ? Ink.centreByMass(glyph) : Ink.place(glyph, 0, 0);
-      return Float32Array.from(page.values, (x) => (steps.bright ? x : 255 - x) / 255);
-    }
-
-    function read() {
-      const image = normalised();
-      if (!image) {
-        for (const part of [seen, belief]) part.width = part.height = 28;
-        maps.replaceChildren();
-        says.textContent = "Draw a digit. Nothing leaves this page.";
-        return;
-      }
-      const { logits, seen: rounds } = Nets.leanCnn(networks.cnn, image);
-      const rows = Nets.lstm(networks.lstm, image).map(Nets.softmax);
+    /* The work after a stroke, in small steps. However many points come meanwhile, they are read when it is done. */
+    function* reading() {
+      waiting = false;
+      const image = normalised(sheet.read(), steps);
+      lab.classList.toggle("lab-empty", !image);
+      if (!image) { says.textContent = `Draw a digit.${sheet.where()}`; return; }
       paint(seen, image, 28, 28);
+      yield;
+      const { logits, seen: maps } = Nets.leanCnn(networks.cnn, image);
+      yield;
+      maps.forEach((round, r) => paint(rounds[r][1], ...mosaic(round)));
+      const rows = [];
+      for (const row of Nets.lstmRows(networks.lstm, image)) { rows.push(Nets.softmax(row)); yield; }
       paint(belief, rows.flat(), 10, 28);
-      while (maps.children.length < 24) maps.append(h("canvas", { role: "presentation" }));
-      rounds.forEach(({ maps: values, size, channels }, r) => {
-        const most = values.reduce((a, b) => Math.max(a, b), 1e-9);
-        for (let k = 0; k < 8; k++) paint(maps.children[8 * r + k], Array.from({ length: size * size }, (_, place) => values[place * channels + k] / most), size, size);
-      });
-      says.textContent = `${words("CNN", Nets.softmax(logits))} ${words("LSTM", rows.at(-1))}`;
+      const answers = rows.map(best), since = answers.findLastIndex((digit) => digit !== answers[27]) + 2;
+      says.textContent = `${words("CNN", Nets.softmax(logits))} ${words("LSTM", rows[27])} The LSTM's first choice is ${answers[27]} from row ${since} of 28 on.${sheet.where()}`;
     }
 
-    const at = (event) => { const box = canvas.getBoundingClientRect(); return [(event.clientX - box.left) * SIDE / box.width, (event.clientY - box.top) * SIDE / box.height]; };
-    canvas.onpointerdown = (event) => { canvas.setPointerCapture(event.pointerId); strokes.push(pen = [at(event)]); redraw(); };
-    canvas.onpointermove = (event) => { if (pen) { pen.push(at(event)); redraw(); } };
-    canvas.onpointerup = canvas.onpointercancel = () => { pen = null; };
-    let key = { place: [140, 60], down: false };
-    canvas.onkeydown = (event) => {
-      const step = { ArrowUp: [0, -10], ArrowDown: [0, 10], ArrowLeft: [-10, 0], ArrowRight: [10, 0] }[event.key];
-      if (step) key.place = key.place.map((x, axis) => Math.max(10, Math.min(SIDE - 10, x + step[axis])));
-      else if (event.key === " ") key.down = !key.down;
-      else return;
-      event.preventDefault();
-      if (event.key === " " && key.down) strokes.push([]);
-      if (key.down) strokes.at(-1).push(key.place);
-      redraw();
-      if (!key.down) says.textContent = `The pen is up at ${key.place.map((x) => Math.round(x / 28)).join(", ")} of 10, 10. ${says.textContent}`;
-    };
+    /* A few steps a frame, so that even a slow machine draws the stroke without a stop. A fast one does them all in one frame. */
+    function work() {
+      const start = performance.now();
+      let step;
+      do step = job.next(); while (!step.done && performance.now() - start < 5);
+      if (step.done) job = waiting ? reading() : null;
+      if (job) requestAnimationFrame(work);
+    }
 
-    const set = (name) => (on) => { steps[name] = on; redraw(); };
+    function changed() {
+      waiting = true;
+      if (job) return;
+      job = reading();
+      requestAnimationFrame(work);
+    }
+
+    /* How many of the 40 hard drawings are read with these steps: one after the other, so that the page stays awake. */
+    const results = {};
+    async function count() {
+      const now = { ...steps }, name = JSON.stringify(now), read = { cnn: 0, lstm: 0 };
+      for (const { label, strokes } of results[name] ? [] : hard) {
+        const image = normalised(pageOf(strokes), now);
+        read.cnn += best([...Nets.leanCnn(networks.cnn, image).logits]) === label;
+        read.lstm += best([...Nets.lstm(networks.lstm, image).at(-1)]) === label;
+        await new Promise((done) => setTimeout(done));
+      }
+      results[name] ??= read;
+      if (name === JSON.stringify(steps)) counted.textContent = `Of ${hard.length} sample drawings, large and small, in all corners, the CNN reads ${results[name].cnn} and the LSTM ${results[name].lstm} with these steps.`;
+    }
+
+    function stepSwitch([name, text]) {
+      const input = h("input", { type: "checkbox", checked: true });
+      input.onchange = () => { steps[name] = input.checked; changed(); count(); };
+      return h("label", { className: "lab-field" }, input, text);
+    }
+
+    const sheet = paper(SIDE, SIDE, PEN, changed);
     lab.append(
-      row(panel("draw here", canvas), panel("what they see", seen), panel("LSTM, row by row", belief)),
+      row(
+        panel("draw here", sheet.desk),
+        panel("what they see", seen),
+        panel("LSTM, row by row", belief, h("div", { className: "lab-digits", ariaHidden: "true" }, ...Array.from({ length: 10 }, (_, digit) => h("span", {}, String(digit))))),
+      ),
       says,
-      row(button("undo", () => { strokes.pop(); redraw(); }), button("clear", () => { strokes = []; key = { place: [140, 60], down: false }; redraw(); }), ...Object.keys(samples).map((digit) => button(`a ${digit}`, () => { strokes = samples[digit].map((s) => [...s]); redraw(); }))),
-      row(checkbox("cut out the ink, 20 pixels", set("cut")), checkbox("centre of mass to the middle", set("centre")), checkbox("ink is bright", set("bright"))),
-      panel("eight maps after each round of the CNN", maps),
+      row(button("undo", sheet.undo), button("clear", () => sheet.start([])), ...samples.map((strokes, digit) => button(`a ${digit}`, () => sheet.start(strokes.map((stroke) => [...stroke]))))),
+      row(...rounds.map(([title, maps]) => panel(`CNN, ${title}`, maps))),
+      h("p", { className: "lab-title" }, "What happens to your drawing before a network sees it. Leave out a step:"),
+      row(...Object.entries(switches).map(stepSwitch)),
+      counted,
+      h("p", { className: "lab-title" }, "Your drawing stays in this page: nothing is sent, and nothing is stored."),
     );
-    new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
-    redraw();
+    sheet.start([]);
+    counted.textContent = "How many of the sample drawings are read with these steps?";
+    const watcher = new IntersectionObserver(([entry]) => {
+      if (!entry.isIntersecting) return;
+      watcher.disconnect();
+      count();
+    });
+    watcher.observe(counted);
   }));
 })();

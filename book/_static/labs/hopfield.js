@@ -1,7 +1,7 @@
 /* Chapter 12: store patterns in a Hopfield network of 100 units, damage one, and watch the network settle. */
 (() => {
   "use strict";
-  const { h, grid, choice, button, row, panel, plot, announcer, ink, seeded, still } = window.Labs;
+  const { h, grid, choice, need, button, row, panel, announcer, ink, seeded, still } = window.Labs;
   const SIDE = 10, N = SIDE * SIDE, GAIN = 4;
   /* Bold digits 0, 1 and 2: with as much ink as paper they are little alike, which Hebb's rule needs. */
   const digits = [
@@ -56,12 +56,18 @@
   }
 
   window.Labs.hopfield = { N, hebb, energy, overlap, sweep, together, flow, continuousEnergy };
-  window.Labs.define("hopfield", (lab) => {
+  window.Labs.define("hopfield", (lab) => need("plot.js").then(() => {
+    const { plot } = window.Labs;
     const random = seeded(12);
-    let [patterns, mode, timer] = [digits, "asynchronous", 0];
-    let weights = hebb(patterns);
+    let [patterns, weights, mode, timer] = [digits, hebb(digits), "asynchronous", 0];
     let [state, before, trace, steps] = [[...patterns[0]], null, [], 0];
-    const [says, memory, figure] = [announcer(), h("div", { className: "lab-memory" }), h("div")];
+    const [says, memory, figure, circle] = [announcer(), h("div", { className: "lab-memory" }), h("div"), h("div", { className: "lab-memory" })];
+    const thumb = (pattern) => h("span", { className: "lab-thumb", style: `--size: ${SIDE}` }, ...pattern.map((s) => h("i", { className: s > 0 ? "on" : "" })));
+    let held = 0;                                                            // patterns that stay when they are set
+    const learn = (all) => {
+      [patterns, weights] = [all, hebb(all)];
+      held = patterns.filter((p) => together(weights, p).every((s, i) => s === p[i])).length;
+    };
 
     const board = grid("state of the 100 units; press space to turn one over", SIDE, SIDE, {
       draw(cell, i, j) {
@@ -78,6 +84,7 @@
     function change(next) {
       stop();
       [state, before, steps] = [next, null, 0];
+      circle.replaceChildren();
       trace = [level()];
       show("Press step or run.");
     }
@@ -96,6 +103,7 @@
       steps += 1;
       const [settled, cycle] = [same(state, old), mode === "synchronous" && same(state, before)];
       before = old;
+      circle.replaceChildren(...(cycle && !settled ? ["the two states of the cycle:", thumb(old), "⇄", thumb(state)] : []));
       show(cycle && !settled ? "A cycle of two states: the network turns for ever." : settled ? `Settled after ${steps} steps. ${name()}` : `Step ${steps}.`);
       return settled || (cycle && steps > 12);
     }
@@ -119,17 +127,16 @@
       board.redraw();
       memory.replaceChildren(...patterns.slice(0, 12).map((p, k) => {
         const b = button("", () => change([...p]));
-        const picture = h("span", { className: "lab-thumb", style: `--size: ${SIDE}` }, ...p.map((s) => h("i", { className: s > 0 ? "on" : "" })));
-        b.append(picture, `${k + 1}`);
+        b.append(thumb(p), `${k + 1}`);
         b.setAttribute("aria-label", `set the state to pattern ${k + 1}`);
         return b;
       }));
       const shown = trace.length ? trace : [0];
       figure.replaceChildren(plot("Energy after each update", [{ name: "energy", values: shown }], Math.min(...shown) - 1, Math.max(...shown) + 1, "updates"));
-      says.textContent = `${patterns.length} patterns stored; about ${Math.round(0.138 * N)} random ones are the limit of 0.138 per unit. ${text}`;
+      says.textContent = `${patterns.length} patterns stored, ${held} of them stable; about ${Math.round(0.138 * N)} random ones are the limit of 0.138 per unit. ${text}`;
     }
 
-    function store(added) { patterns = [...patterns, ...added]; weights = hebb(patterns); change(state); }
+    function store(added) { learn([...patterns, ...added]); change(state); }
     const flip = (share) => state.map((s) => (random() < share ? -1 : 1) * Math.sign(s || 1));
 
     lab.append(
@@ -137,12 +144,14 @@
       row(panel("state (click a unit)", board), panel("stored (click to recall as the state)", memory, row(
         button("store the state", () => store([state.map((s) => Math.sign(s || 1))])),
         button("add 5 random patterns", () => store(Array.from({ length: 5 }, () => Array.from({ length: N }, () => (random() < 0.5 ? -1 : 1))))),
-        button("forget all but three", () => { patterns = patterns.slice(0, 3); weights = hebb(patterns); change(state); }),
+        button("forget all but three", () => { learn(patterns.slice(0, 3)); change(state); }),
       ))),
       row(button("damage 20 %", () => change(flip(0.2))), button("blank the lower half", () => change(state.map((s, i) => (i < N / 2 ? Math.sign(s || 1) : -1)))), button("step", step), button("run", run)),
+      circle,
       figure,
       says,
     );
+    learn(digits);
     change(flip(0.2));
-  });
+  }));
 })();

@@ -7,10 +7,13 @@
 
   /* The rectangle that holds the ink, or null on a blank page. Ink reaches a tenth of the brightest pixel. */
   function box({ height, width, values }) {
-    const least = Math.max(1, values.reduce((a, b) => Math.max(a, b), 0) / 10);
-    let [top, bottom, left, right] = [height, -1, width, -1];
-    for (let i = 0; i < height; i++) for (let j = 0; j < width; j++) if (values[i * width + j] >= least) {
-      [top, bottom, left, right] = [Math.min(top, i), Math.max(bottom, i), Math.min(left, j), Math.max(right, j)];
+    let most = 10, top = height, bottom = -1, left = width, right = -1;
+    for (let k = 0; k < values.length; k++) if (values[k] > most) most = values[k];
+    for (let i = 0; i < height; i++) for (let j = 0; j < width; j++) if (values[i * width + j] >= most / 10) {
+      if (i < top) top = i;
+      if (j < left) left = j;
+      if (j > right) right = j;
+      bottom = i;
     }
     return bottom < 0 ? null : { top, left, height: bottom - top + 1, width: right - left + 1 };
   }
@@ -41,7 +44,11 @@
   function narrow(image, width) {
     const out = picture(image.height, width);
     mixing(image.width, width).forEach(({ first, weights }, j) => {
-      for (let i = 0; i < image.height; i++) out.values[i * width + j] = Math.round(weights.reduce((sum, w, k) => sum + w * image.values[i * image.width + first + k], 0));
+      for (let i = 0; i < image.height; i++) {
+        let sum = 0;
+        for (let k = 0; k < weights.length; k++) sum += weights[k] * image.values[i * image.width + first + k];
+        out.values[i * width + j] = Math.round(sum);
+      }
     });
     return out;
   }
@@ -58,11 +65,14 @@
     return image.height > 2 * image.width ? narrow(shorten(image), width) : shorten(narrow(image, width));
   }
 
-  /* Cut out the ink, and make its longer side `size` pixels. */
-  function fitBox(image, size = 20) {
-    const ink = cut(image, box(image)), scale = size / Math.max(ink.height, ink.width);
-    return resize(ink, Math.max(1, roundEven(ink.height * scale)), Math.max(1, roundEven(ink.width * scale)));
+  /* Make the longer side `size` pixels. */
+  function fit(image, size) {
+    const scale = size / Math.max(image.height, image.width);
+    return resize(image, Math.max(1, roundEven(image.height * scale)), Math.max(1, roundEven(image.width * scale)));
   }
+
+  /* Cut out the ink, and make its longer side `size` pixels. */
+  const fitBox = (image, size = 20) => fit(cut(image, box(image)), size);
 
   /* Put a glyph on a square page, with its corner at (top, left) but never over the edge. */
   function place(glyph, top, left, size = 28) {
@@ -84,5 +94,5 @@
     return place(glyph, roundEven(size / 2 - down / mass), roundEven(size / 2 - right / mass), size);
   }
 
-  window.Ink = { box, fitBox, resize, place, centreByMass };
+  window.Ink = { box, cut, fit, fitBox, place, centreByMass };
 })();

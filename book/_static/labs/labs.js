@@ -17,12 +17,15 @@
   }
 
   /* A grid of cells that arrow keys walk through. `draw(cell, row, column)` fills a cell; `act` is called on click and space,
-     `look` when a cell is pointed at or reached by the keyboard. Returns the table, with redraw() and cell(row, column). */
-  function grid(label, rows, columns, { draw, act, look }) {
+     `look` when a cell is pointed at or reached by the keyboard; `names` are those of the rows and, if wanted, of the columns.
+     Returns the table, with redraw() and cell(row, column). */
+  function grid(label, rows, columns, { draw, act, look, names = [] }) {
     const table = h("table", { className: "lab-grid", role: "grid", "aria-label": label });
     const cells = [];
+    const head = (role, text) => h("th", { role }, String(text));
+    if (names[1]) table.append(h("tr", { role: "row" }, h("td", { role: "presentation" }), ...names[1].map((name) => head("columnheader", name))));
     for (let row = 0; row < rows; row++) {
-      const line = h("tr", { role: "row" });
+      const line = h("tr", { role: "row" }, ...(names[0] ? [head("rowheader", names[0][row])] : []));
       cells.push([]);
       for (let column = 0; column < columns; column++) {
         const cell = h("td", { role: "gridcell", tabIndex: row || column ? -1 : 0 });
@@ -85,36 +88,27 @@
     cell.style.color = share > 0.5 ? "var(--book-paper)" : "var(--book-ink)";
   }
 
-  /* Curves in one box: [{ name, values, dash }], drawn from left to right between `low` and `high`. */
-  function plot(label, curves, low, high, ylabel) {
-    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    const [height, left] = [170, 46];
-    const width = Math.min(560, document.querySelector(".lab").clientWidth - 36);   // text keeps its size on a phone
-    svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    svg.setAttribute("class", "lab-plot");
-    svg.setAttribute("role", "img");
-    svg.setAttribute("aria-label", label);
-    const add = (tag, settings, text = "") => {
-      const element = document.createElementNS(svg.namespaceURI, tag);
-      for (const [name, value] of Object.entries(settings)) element.setAttribute(name, value);
-      element.textContent = text;
-      svg.append(element);
-    };
-    const y = (value) => 12 + (height - 34) * (1 - (value - low) / (high - low || 1));
-    for (const value of [low, (low + high) / 2, high]) {
-      add("line", { x1: left, x2: width - 90, y1: y(value), y2: y(value), class: "lab-rule" });
-      add("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, Number(value.toPrecision(3)));
+  /* A small picture: numbers from 0 to 1, row by row, in the page's ink. */
+  let inkColour = null;
+  const repaints = [];
+  function paint(canvas, values, width, height) {
+    inkColour ??= getComputedStyle(canvas).color.match(/\d+/g).map(Number);
+    if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+    const context = canvas.getContext("2d"), image = context.createImageData(width, height), [red, green, blue] = inkColour;
+    for (let k = 0; k < width * height; k++) {
+      image.data[4 * k] = red;
+      image.data[4 * k + 1] = green;
+      image.data[4 * k + 2] = blue;
+      image.data[4 * k + 3] = 255 * values[k];
     }
-    add("text", { x: left, y: height - 4 }, ylabel);
-    curves.forEach(({ name, values }, index) => {
-      const x = (i) => left + (width - 90 - left) * (values.length > 1 ? i / (values.length - 1) : 0);
-      const points = values.map((value, i) => `${x(i).toFixed(1)},${y(Math.min(Math.max(value, low), high)).toFixed(1)}`);
-      add("polyline", { points: points.join(" "), class: `lab-curve lab-curve-${index}` });
-      const last = values.length ? y(Math.min(Math.max(values.at(-1), low), high)) : 0;
-      add("text", { x: width - 84, y: last + 4 + 13 * (index - (curves.length - 1) / 2) * (curves.length > 1 ? 0.6 : 0), class: `lab-name-${index}` }, name);
-    });
-    return svg;
+    context.putImageData(image, 0, 0);
   }
+
+  /* What has been painted must be painted again when the reader changes between light and dark. */
+  new MutationObserver(() => {
+    inkColour = null;
+    repaints.forEach((repaint) => repaint());
+  }).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 
   /* Random numbers from 0 to 1 that are the same on each visit (mulberry32). */
   function seeded(seed) {
@@ -134,31 +128,45 @@
     zero: "..........|....##....|...#..#...|..#....#..|..#....#..|..#....#..|..#....#..|...#..#...|....##....|..........",
   }).map(([name, text]) => [name, text.split("|").map((line) => [...line].map((mark) => (mark === "#" ? 1 : 0)))]));
 
+  /* One of them as the networks see pictures: 28 x 28, each pixel doubled, moved by `down` and `right` of the small pixels. */
+  const enlarge = (drawing, down = 0, right = 0) => Float64Array.from({ length: 784 }, (_, k) => drawing[Math.floor((Math.floor(k / 28) - 4) / 2) - down]?.[Math.floor((k % 28 - 4) / 2) - right] ?? 0);
+
   /* Fetch further scripts of this folder, one after the other; those that are here already are not fetched again. */
   const fetched = {};
-  const need = (...files) => files.reduce((before, file) => before.then(() => (fetched[file] ??= new Promise((done) => {
-    document.head.append(h("script", { src: folder + file, onload: done }));
-  }))), Promise.resolve());
+  const fetchScript = (file) => (fetched[file] ??= new Promise((done, fail) => {
+    document.head.append(h("script", { src: folder + file, onload: done, onerror() {
+      delete fetched[file];
+      fail(new URL(folder + file).pathname.split("/").slice(-2).join("/"));
+    } }));
+  }));
+  const need = (...files) => files.reduce((before, file) => before.then(() => fetchScript(file)), Promise.resolve());
+
+  /* A file that is missing is said in the place of the lab; any other failure is a fault of ours, and the console says it. */
+  function sorry(lab, failure) {
+    if (typeof failure !== "string") throw failure;
+    lab.append(h("p", { className: "lab-says", role: "alert" }, `This figure cannot start, because the file ${failure} did not load. Reload the page; if you unzipped the book, unzip all of it.`));
+  }
 
   window.Labs = {
-    h, need, grid, slider, choice, button, row, panel, announcer, tint, ink, plot, seeded, drawings,
+    h, need, grid, slider, choice, button, row, panel, announcer, tint, ink, paint, seeded, drawings, enlarge,
+    onTheme: (repaint) => repaints.push(repaint),
     still: matchMedia("(prefers-reduced-motion: reduce)").matches,
     define(name, build) {
       customElements.define(`lab-${name}`, class extends HTMLElement {
         connectedCallback() {
-          if (!this.built) this.built = build(this) || true;
+          if (!this.built) this.built = Promise.resolve(build(this)).catch((failure) => sorry(this, failure));
         }
       });
     },
   };
 
-  document.addEventListener("DOMContentLoaded", () => {
+  addEventListener("load", () => {
     for (const link of document.querySelectorAll('.bd-article a[href*="#lab-"]')) {
       const name = link.hash.slice("#lab-".length);
       const lab = h(`lab-${name}`, { id: `lab-${name}`, className: "lab", role: "group", "aria-label": link.textContent });
       lab.append(h("p", { className: "lab-heading" }, link.textContent));
       link.closest("p").replaceWith(lab);
-      document.head.append(h("script", { src: `${folder}${name}.js` }));
+      fetchScript(`${name}.js`).catch((failure) => sorry(lab, failure));
       if (location.hash === link.hash) lab.scrollIntoView();
     }
   });

@@ -1,7 +1,7 @@
-/* Chapter 04: move a digit, and watch what its feature map and its pooled map make of the move. */
+/* Chapter 04: move a digit, and watch what its feature map, its pooled map and a whole network make of the move. */
 (() => {
   "use strict";
-  const { grid, choice, button, row, panel, announcer, tint, ink, drawings } = window.Labs;
+  const { need, grid, choice, button, row, panel, announcer, tint, ink, drawings, enlarge } = window.Labs;
   const N = 16;
   const filter = [[-1, 2, -1], [-1, 2, -1], [-1, 2, -1]];               // upright strokes
 
@@ -22,7 +22,8 @@
   }
 
   Object.assign(window.Labs, { pool, change });
-  window.Labs.define("pooling", (lab) => {
+  window.Labs.define("pooling", (lab) => need("nets.js", "../models/lean_cnn.js").then(() => {
+    const { unpack, softmax, leanCnn } = window.Nets, network = unpack(window.LeanCnn);
     let [name, down, right, size, kind] = ["four", 0, 0, 2, "largest"];
     const [says, stage] = [announcer(), row()];
     function view(label, map, paint) {
@@ -41,8 +42,9 @@
       const [image, map, home] = [placed(name, down, right), answers(placed(name, down, right)), answers(placed(name, 0, 0))];
       const pooled = pool(map, size, kind);
       stage.replaceChildren(panel("picture", view("picture", image, ink)), panel("feature map, 16 × 16", view("feature map", map, tint)), panel(`pooled, ${pooled.length} × ${pooled.length}`, view("pooled map", pooled, tint)));
+      const sure = softmax(leanCnn(network, enlarge(drawings[name], down, right)).logits), read = sure.indexOf(Math.max(...sure));
       const moved = down || right ? `Moved by ${Math.abs(down)} ${down < 0 ? "up" : "down"} and ${Math.abs(right)} ${right < 0 ? "to the left" : "to the right"}` : "Not moved";
-      says.textContent = `${moved}. Change of the feature map ${change(home, map).toFixed(2)}, of the pooled map ${change(pool(home, size, kind), pooled).toFixed(2)}.`;
+      says.textContent = `${moved}. Change of the feature map ${change(home, map).toFixed(2)}, of the pooled map ${change(pool(home, size, kind), pooled).toFixed(2)}. The lean network of chapter 08, which pools twice, reads it as ${read} (${Math.round(100 * sure[read])} %).`;
     }
 
     const go = (text, i, j) => button(text, () => { down = Math.max(-3, Math.min(3, down + i)); right = Math.max(-3, Math.min(3, right + j)); draw(); });
@@ -57,5 +59,5 @@
       says,
     );
     draw();
-  });
+  }));
 })();
