@@ -413,9 +413,12 @@ def test_ctrl_c_leaves_a_checkpoint_from_which_training_goes_on(learner, home):
     process = subprocess.Popen(
         [*learner["args"], *words], env=learner["env"], stdout=-1, stderr=-1, text=True
     )
-    assert process.stdout.readline().startswith("epoch 1 of 400")
-    process.send_signal(signal.SIGINT)
-    said, complaint = process.communicate(timeout=60)
+    try:
+        assert process.stdout.readline().startswith("epoch 1 of 400")
+        process.send_signal(signal.SIGINT)
+        said, complaint = process.communicate(timeout=60)
+    finally:
+        process.kill()  # nothing is left running when this test fails
     assert process.returncode == 130
     assert complaint == (
         "hwr: stopped; to go on, give the same command with --resume (lean.checkpoint.npz)\n"

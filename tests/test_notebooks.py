@@ -173,14 +173,8 @@ def test_has_four_exercises_with_hint_solution_and_wrong_answer(notebook):
     assert prose(notebook).count("<summary>Hint</summary>") == len(found)
 
 
-WITHOUT_QUESTIONS = {"19_many_devices"}
-
-
 @each_notebook
 def test_has_two_to_four_questions_with_one_right_answer_each(notebook):
-    if notebook.stem in WITHOUT_QUESTIONS:
-        assert "## Check yourself" not in prose(notebook), "it has questions: test them"
-        return
     assert len(re.findall(r"^## Check yourself\n", prose(notebook), re.MULTILINE)) == 1
     headings = re.findall(r"^## (.*)", prose(notebook), re.MULTILINE)
     assert headings[headings.index("Check yourself") + 1] == "Exercises"
@@ -196,12 +190,7 @@ def test_has_two_to_four_questions_with_one_right_answer_each(notebook):
 
 def test_the_right_answer_has_no_usual_place():
     """Whoever always takes the first answer, or always the longest, must fail."""
-    asked = [
-        a
-        for path in ALL
-        if path.stem not in WITHOUT_QUESTIONS
-        for _, a in notebooks.questions(read(path))
-    ]
+    asked = [a for path in ALL for _, a in notebooks.questions(read(path))]
     right = [[why.startswith("Right.") for _, why in answers].index(True) for answers in asked]
     for place in range(3):
         assert right.count(place) < len(asked) / 2

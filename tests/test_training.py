@@ -77,7 +77,7 @@ def test_augmented_training_trains_the_network_and_not_a_copy():
     model = training.train(recipe, DIGITS, LABELS, seed=0)
     keras.utils.set_random_seed(0)
     fresh = recipe.build()
-    assert [layer.name for layer in model.layers] == [layer.name for layer in fresh.layers]
+    assert model.name == fresh.name
     moved = [
         np.abs(a - b).max() for a, b in zip(model.get_weights(), fresh.get_weights(), strict=True)
     ]
