@@ -1,6 +1,6 @@
-/* The formulas. MathJax is heavy, so it is fetched when the reader comes within a screen of the first formula; it then
-   sets a few at a time, and the page answers in between. A long formula scrolls in its own box, which the keyboard must
-   reach (WCAG 2.1.1). */
+/* The formulas. MathJax is heavy, so it is fetched when a formula is in view or the reader first scrolls; it then sets a
+   few at a time, and the page answers in between. A long formula scrolls in its own box, which the keyboard must reach
+   (WCAG 2.1.1). */
 (() => {
   "use strict";
   const folder = document.currentScript.src.replace(/formulas\.js.*$/, "");
@@ -10,15 +10,19 @@
       else target.removeAttribute("tabindex");
     }
   });
-  const near = new IntersectionObserver((entries) => {
-    if (!entries.some((entry) => entry.isIntersecting)) return;
-    near.disconnect();
+  const inView = new IntersectionObserver((entries) => {
+    if (entries.some((entry) => entry.isIntersecting)) fetchMathJax();
+  });
+
+  function fetchMathJax() {
+    if (window.MathJax) return;
+    inView.disconnect();
     window.MathJax = { loader: { load: [] }, startup: { typeset: false } };   // our mathjax.js holds all parts it needs
     const script = document.createElement("script");
     script.src = `${folder}mathjax/mathjax.js`;
     script.onload = set;
     document.head.append(script);
-  }, { rootMargin: "100% 0px" });
+  }
 
   async function set() {
     await MathJax.startup.promise;
@@ -31,5 +35,8 @@
     document.documentElement.dataset.formulas = "set";
   }
 
-  addEventListener("load", () => document.querySelectorAll(".math").forEach((formula) => near.observe(formula)));
+  addEventListener("load", () => {
+    document.querySelectorAll(".math").forEach((formula) => inView.observe(formula));
+    addEventListener("scroll", fetchMathJax, { once: true, passive: true });
+  });
 })();
