@@ -59,6 +59,7 @@ def open_labs(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Ite
         page.goto(path.as_uri(), wait_until="networkidle")
         if options.get("java_script_enabled", True):
             for name in NAMES:
+                page.locator(f"#lab-{name}").scroll_into_view_if_needed()
                 page.locator(f"#lab-{name} .lab-says").first.wait_for()
         return page
 

@@ -160,13 +160,22 @@
     },
   };
 
+  /* A lab and its network are fetched when the reader comes within a screen of them, so that a page opens fast. */
+  const near = new IntersectionObserver((sightings) => {
+    for (const { isIntersecting, target } of sightings) {
+      if (!isIntersecting) continue;
+      near.unobserve(target);
+      fetchScript(`${target.localName.slice("lab-".length)}.js`).catch((failure) => sorry(target, failure));
+    }
+  }, { rootMargin: "100%" });
+
   addEventListener("load", () => {
     for (const link of document.querySelectorAll('.bd-article a[href*="#lab-"]')) {
       const name = link.hash.slice("#lab-".length);
       const lab = h(`lab-${name}`, { id: `lab-${name}`, className: "lab", role: "group", "aria-label": link.textContent });
       lab.append(h("p", { className: "lab-heading" }, link.textContent));
       link.closest("p").replaceWith(lab);
-      fetchScript(`${name}.js`).catch((failure) => sorry(lab, failure));
+      near.observe(lab);
       if (location.hash === link.hash) lab.scrollIntoView();
     }
   });
