@@ -187,8 +187,8 @@ def test_a_frozen_worker_ends_the_others(chapter):
         workers[1].send_signal(signal.SIGSTOP)
         assert workers[0].wait(timeout=60) == 1
     finally:
-        chapter["finish"]([workers[0]], seconds=1)
         workers[1].kill()
+        chapter["finish"](workers, seconds=1)
 
 
 @pytest.mark.long
