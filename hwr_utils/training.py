@@ -183,7 +183,7 @@ def train(
     steps = -(-len(images) // recipe.batch_size)
     numbers = model.name == "ctc_reader"
     if numbers:
-        steps, loss = CTC_STEPS, _true_length_loss
+        steps, loss = CTC_STEPS, keras.losses.CTC()  # by true lengths
     elif recipe.label_smoothing:
         y = keras.utils.to_categorical(labels, 10)
         smoothing = recipe.label_smoothing
@@ -207,15 +207,6 @@ def train(
         x, y, epochs=recipe.epochs, initial_epoch=start, verbose=0, callbacks=list(callbacks), **options
     )  # fmt: skip
     return model
-
-
-def _true_length_loss(targets: Any, logits: Any) -> Any:
-    from keras import ops
-
-    targets = ops.cast(targets, "int32")
-    label_lengths = ops.sum(ops.cast(targets > 0, "int32"), axis=1)
-    columns = ops.full_like(label_lengths, ops.shape(logits)[1])
-    return ops.ctc_loss(targets, logits, label_lengths, columns)
 
 
 def right_answers(model: Any, images: np.ndarray, labels: np.ndarray) -> tuple[int, int]:

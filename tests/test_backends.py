@@ -42,8 +42,7 @@ CUTS = {
     "17": {"BATCH_SIZE = 128": "BATCH_SIZE = 16"},
     "18": {
         "BATCH_SIZE = 64": "BATCH_SIZE = 8",
-        "steps=1700": "steps=40",
-        "steps=240": "steps=20",
+        "STEPS = 1200": "STEPS = 20",
         "for i in range(2000) if": "for i in range(20) if",
     },
 }

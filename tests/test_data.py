@@ -459,22 +459,18 @@ def test_a_killed_download_leaves_nothing(packed, published, cache, monkeypatch)
         assert_loaded(published)
 
 
-def test_processes_that_share_a_cold_cache_all_get_the_data(good_mirror, published, packed, cache):
-    processes = [child() for _ in range(5)]
-    answers = {process.communicate(timeout=60) for process in processes}
+@pytest.mark.parametrize(
+    ("count", "rounds"), [(5, 1), pytest.param(16, 10, marks=pytest.mark.long)]
+)
+def test_processes_that_share_a_cold_cache_all_get_the_data(
+    good_mirror, published, packed, cache, count, rounds
+):
     images = published["train-images-idx3-ubyte"][16:]
-    assert answers == {(hashlib.sha256(images).hexdigest() + "\n", "")}
-    assert {path.name: path.read_bytes() for path in cache.iterdir()} == packed
-
-
-@pytest.mark.long
-def test_sixteen_processes_share_a_cold_cache_ten_times(good_mirror, published, packed, cache):
-    images = published["train-images-idx3-ubyte"][16:]
-    for _ in range(10):
+    for _ in range(rounds):
         shutil.rmtree(cache, ignore_errors=True)
-        processes = [child() for _ in range(16)]
+        processes = [child() for _ in range(count)]
         answers = [process.communicate(timeout=120) for process in processes]
-        assert answers == [(hashlib.sha256(images).hexdigest() + "\n", "")] * 16
+        assert answers == [(hashlib.sha256(images).hexdigest() + "\n", "")] * count
         assert {path.name: path.read_bytes() for path in cache.iterdir()} == packed
 
 

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from hwr_utils import ctc, data, hopfield, layers, recurrent
+from hwr_utils import ctc, data, hopfield, layers, recurrent, trained
 
 LABS = Path(__file__).resolve().parent.parent / "book" / "_static" / "labs"
 SHARED = {"labs", "nets", "ink", "plot", "strokes"}
@@ -235,8 +235,7 @@ def test_the_cell_is_an_lstm_cell(page):
 
 def test_gates_are_those_of_the_trained_network(page):
     """What the lab shows as learned gates gives the cells of the package's LSTM with the page's weights."""
-    with np.load(page_weights.WEIGHTS / "lstm.npz") as stored:
-        kernel, recurrent_kernel, bias = (stored[key] for key in stored.files[:3])
+    kernel, recurrent_kernel, bias, *_ = trained.load_weights("lstm")[1]
     kernel, recurrent_kernel = (
         page_weights.unpack(page_weights.pack(w)).astype(float) for w in (kernel, recurrent_kernel)
     )
@@ -310,7 +309,7 @@ def test_the_errors_shown_are_those_of_the_shipped_networks(page):
         wrong = answers[short] != labels
         off = page_errors.counts(labels[wrong], answers[short][wrong])
         assert (table - np.diag(np.diag(table))).tolist() == off
-        card = json.loads((page_weights.WEIGHTS / f"{name}.json").read_text(encoding="utf-8"))
+        card = json.loads((trained.SHIPPED / f"{name}.json").read_text(encoding="utf-8"))
         assert wrong.sum() == round(10_000 * (1 - card["test_accuracy"]))
     differ = answers["cnn"] != answers["lstm"]
     both = np.array(found["tables"]["both"])
@@ -370,11 +369,10 @@ def test_networks_in_the_page_are_those_of_the_package(page, name):
     from hwr_utils import models
 
     model = getattr(models, f"build_{name}")()
-    with np.load(page_weights.WEIGHTS / f"{name}.npz") as stored:
-        weights = [stored[key] for key in stored.files]
-    assert (page_weights.MODELS / f"{name}.js").read_text(encoding="utf-8") == page_weights.script(
-        name, weights
-    )
+    weights = trained.load_arrays(trained.SHIPPED / f"{name}.npz")
+    packed = page_weights.PACKERS[name](weights)
+    script = (page_weights.MODELS / f"{name}.js").read_text(encoding="utf-8")
+    assert script == page_weights.script(name, packed)
     model.set_weights(weights)
     x_test, y_test = data.load_handwriting()[1]
     full = model.predict(x_test[..., None], batch_size=500, verbose=0)

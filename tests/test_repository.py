@@ -271,7 +271,7 @@ def test_no_file_holds_a_path_of_a_machine() -> None:
         ("see " + "/home" + "/ada/book", ["/home" + "/ada"]),
         ("C:" + "\\\\Users\\\\ada", ["C:" + "\\\\Users\\"]),
         ("/tmp/ipykernel_" + "42/1.py", ["ipykernel_" + "42"]),
-        ("https://example.org/home/index.html, frame/work/x, /usr/bin/chromium", []),
+        ("https://example.org" + "/home" + "/a.html, frame" + "/work" + "/x, /usr/bin/env", []),
     ],
 )
 def test_machine_path_pattern(text: str, found: list[str]) -> None:

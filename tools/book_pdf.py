@@ -107,8 +107,11 @@ def one_page() -> str:
         articles += str(article)
         if page == TOC["root"]:
             articles += '<nav class="book-contents"><h1>Contents</h1>CONTENTS</nav>'
+    chapter_page = next(
+        page for page, _ in listed if page.startswith("notebooks/")
+    )  # has every style
     sheet = BeautifulSoup(
-        (HTML / f"{listed[5][0]}.html").read_text(encoding="utf-8"), "html.parser"
+        (HTML / f"{chapter_page}.html").read_text(encoding="utf-8"), "html.parser"
     )
     links = "".join(str(link) for link in sheet.select('link[rel="stylesheet"]'))
     return (

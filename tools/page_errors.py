@@ -8,14 +8,12 @@ sure of.
 from __future__ import annotations
 
 import base64
-import json
-import os
 from typing import Any
 
 import numpy as np
-from page_weights import MODELS, ROOT, WEIGHTS
+from page_weights import write_script
 
-from hwr_utils import data
+from hwr_utils import data, layers, trained
 
 NAMES = ("lean_cnn", "lstm")
 LEAST_SURE = 2
@@ -26,11 +24,9 @@ def probabilities(name: str, images: np.ndarray) -> np.ndarray:
     from hwr_utils import models
 
     model = getattr(models, f"build_{name}")()
-    with np.load(WEIGHTS / f"{name}.npz") as stored:
-        model.set_weights([stored[key] for key in stored.files])
-    logits = model.predict(images[..., None], batch_size=500, verbose=0).astype(float)
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return exponentials / exponentials.sum(axis=1, keepdims=True)
+    model.set_weights(trained.load_arrays(trained.SHIPPED / f"{name}.npz"))
+    logits = model.predict(images[..., None], batch_size=500, verbose=0)
+    return layers.softmax(logits.astype(float))
 
 
 def counts(rows: np.ndarray, columns: np.ndarray) -> list[list[int]]:
@@ -88,13 +84,7 @@ def collect(images: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
 
 
 def main() -> None:
-    images, labels = data.load_mnist()[1]
-    text = f"window.Errors = {json.dumps(collect(images, labels), separators=(',', ':'))};\n"
-    path = MODELS / "errors.js"
-    temporary = path.with_suffix(".part")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
-    print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB")
+    write_script("errors", collect(*data.load_mnist()[1]))
 
 
 if __name__ == "__main__":

@@ -6,13 +6,11 @@ numbers from -127 to 127, as in `tools/page_weights.py`; tests/test_labs.py says
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from page_weights import MODELS, ROOT, pack, plain, unpack
+from page_weights import pack_convolutions, unpack, write_script
 
 from hwr_utils import data, training
 
@@ -73,18 +71,6 @@ def train() -> Any:
     return model
 
 
-def pack_reader(weights: list[np.ndarray]) -> dict[str, Any]:
-    """Six rounds of kernel, gamma, beta, moving mean and moving variance; then the dense layer."""
-    rounds = []
-    for index in range(0, 30, 5):
-        kernel, gamma, beta, mean, variance = weights[index : index + 5]
-        scale = gamma / np.sqrt(variance + 1e-3)  # Keras' epsilon
-        rounds.append(
-            {"kernel": pack(kernel), "scale": plain(scale), "shift": plain(beta - mean * scale)}
-        )
-    return {"rounds": rounds, "kernel": pack(weights[30]), "bias": plain(weights[31])}
-
-
 def unpack_reader(packed: dict[str, Any]) -> list[np.ndarray]:
     """The weights of `build()` that compute what the page computes."""
     weights = []
@@ -96,13 +82,7 @@ def unpack_reader(packed: dict[str, Any]) -> list[np.ndarray]:
 
 
 def main() -> None:
-    packed = pack_reader(train().get_weights())
-    text = f"window.Reader = {json.dumps(packed, separators=(',', ':'))};\n"
-    path = MODELS / "reader.js"
-    temporary = path.with_suffix(".part")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
-    print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB")
+    write_script("reader", pack_convolutions(train().get_weights()))
 
 
 if __name__ == "__main__":

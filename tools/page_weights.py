@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-WEIGHTS = ROOT / "hwr_utils" / "weights"
-MODELS = ROOT / "book" / "_static" / "models"
+from hwr_utils import trained
+from hwr_utils.data import publish
+
+MODELS = Path(__file__).resolve().parent.parent / "book" / "_static" / "models"
 
 
 def pack(array: np.ndarray) -> dict[str, Any]:
@@ -39,16 +40,17 @@ def plain(array: np.ndarray) -> list[float]:
     return [float(f"{number:.6g}") for number in array.ravel()]
 
 
-def pack_lean_cnn(weights: list[np.ndarray]) -> dict[str, Any]:
-    """Three rounds of kernel, gamma, beta, moving mean and moving variance; then the dense layer."""
+def pack_convolutions(weights: list[np.ndarray]) -> dict[str, Any]:
+    """Rounds of kernel, gamma, beta, moving mean and moving variance; then the dense layer."""
+    *convolutions, kernel, bias = weights
     rounds = []
-    for index in range(0, 15, 5):
-        kernel, gamma, beta, mean, variance = weights[index : index + 5]
+    for index in range(0, len(convolutions), 5):
+        filters, gamma, beta, mean, variance = convolutions[index : index + 5]
         scale = gamma / np.sqrt(variance + 1e-3)  # Keras' epsilon
         rounds.append(
-            {"kernel": pack(kernel), "scale": plain(scale), "shift": plain(beta - mean * scale)}
+            {"kernel": pack(filters), "scale": plain(scale), "shift": plain(beta - mean * scale)}
         )
-    return {"rounds": rounds, "kernel": pack(weights[15]), "bias": plain(weights[16])}
+    return {"rounds": rounds, "kernel": pack(kernel), "bias": plain(bias)}
 
 
 def pack_lstm(weights: list[np.ndarray]) -> dict[str, Any]:
@@ -62,23 +64,24 @@ def pack_lstm(weights: list[np.ndarray]) -> dict[str, Any]:
     }
 
 
-PACKERS = {"lean_cnn": pack_lean_cnn, "lstm": pack_lstm}
+PACKERS = {"lean_cnn": pack_convolutions, "lstm": pack_lstm}
 
 
-def script(name: str, weights: list[np.ndarray]) -> str:
-    """The script that sets window.LeanCnn or window.Lstm."""
+def script(name: str, value: dict[str, Any]) -> str:
+    """The script lean_cnn.js sets window.LeanCnn."""
     variable = name.title().replace("_", "")
-    return f"window.{variable} = {json.dumps(PACKERS[name](weights), separators=(',', ':'))};\n"
+    return f"window.{variable} = {json.dumps(value, separators=(',', ':'))};\n"
+
+
+def write_script(name: str, value: dict[str, Any]) -> None:
+    path = MODELS / f"{name}.js"
+    publish(script(name, value).encode(), path)
+    print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
 
 
 def main() -> None:
-    MODELS.mkdir(exist_ok=True)
-    for name in PACKERS:
-        with np.load(WEIGHTS / f"{name}.npz") as stored:
-            weights = [stored[key] for key in stored.files]
-        path = MODELS / f"{name}.js"
-        path.write_text(script(name, weights), encoding="utf-8")
-        print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB")
+    for name, packer in PACKERS.items():
+        write_script(name, packer(trained.load_arrays(trained.SHIPPED / f"{name}.npz")))
 
 
 if __name__ == "__main__":
