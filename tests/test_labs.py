@@ -18,6 +18,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from hwr_utils import ctc, data, hopfield, layers, recurrent, trained
+from tests.pages import scroll_to
 
 LABS = Path(__file__).resolve().parent.parent / "book" / "_static" / "labs"
 SHARED = {"labs", "nets", "ink", "plot", "strokes"}
@@ -59,8 +60,8 @@ def open_labs(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Ite
         page.goto(path.as_uri(), wait_until="networkidle")
         if options.get("java_script_enabled", True):
             for name in NAMES:
-                page.locator(f"#lab-{name}").scroll_into_view_if_needed()
-                page.locator(f"#lab-{name} .lab-says").first.wait_for()
+                scroll_to(page.locator(f"#lab-{name}"))
+                page.locator(f"#lab-{name} .lab-says").first.wait_for(timeout=60_000)
         return page
 
     yield open_page
@@ -636,7 +637,7 @@ def test_a_digit_is_drawn_by_mouse_and_by_keys(page):
     lab = page.locator("#lab-draw")
     lab.locator(".lab-paper").wait_for()
     draws(page, "Draw a digit.")
-    lab.locator(".lab-paper").scroll_into_view_if_needed()
+    scroll_to(lab.locator(".lab-paper"))
     box = lab.locator(".lab-paper").bounding_box()
     x, y, side = box["x"], box["y"], box["width"] / 280
     page.mouse.move(x + 80 * side, y + 65 * side)
@@ -679,7 +680,7 @@ def test_each_step_of_the_normalisation_counts(page):
     """The 40 sample drawings are read with all steps; without any one of them fewer are."""
     lab, read, before = page.locator("#lab-draw"), {}, ""
     switches = ["cut out the ink", "make it 20 pixels", "centre of mass", "invert"]
-    lab.locator(".lab-says").last.scroll_into_view_if_needed()  # it counts once it is seen
+    scroll_to(lab.locator(".lab-says").last)  # it counts once it is seen
     for switch in [None, *switches]:
         if switch:
             lab.get_by_label(switch).uncheck()
@@ -699,7 +700,7 @@ def test_each_step_of_the_normalisation_counts(page):
 def test_a_scribble_makes_it_unsure(page):
     lab = page.locator("#lab-draw")
     lab.get_by_role("button", name="clear").click()
-    lab.locator(".lab-paper").scroll_into_view_if_needed()
+    scroll_to(lab.locator(".lab-paper"))
     box = lab.locator(".lab-paper").bounding_box()
     sure = []
     for turn in range(3, 9):  # stars with more and more points
@@ -723,7 +724,7 @@ def test_a_scribble_makes_it_unsure(page):
 def test_a_digit_is_drawn_by_finger_and_the_page_stays(open_labs):
     page = open_labs(has_touch=True, viewport={"width": 390, "height": 700})
     paper = page.locator("#lab-draw .lab-paper")
-    paper.scroll_into_view_if_needed()
+    scroll_to(paper)
     box, scrolled = paper.bounding_box(), page.evaluate("scrollY")
     touch = page.context.new_cdp_session(page)
 
@@ -763,9 +764,9 @@ def test_a_stroke_is_answered_within_a_frame_on_a_slow_machine(open_labs):
     A busy machine only adds, so the best of five strokes counts.
     """
     page = open_labs()
-    page.locator("#lab-draw .lab-says").last.scroll_into_view_if_needed()
+    scroll_to(page.locator("#lab-draw .lab-says").last)
     expect(page.locator("#lab-draw .lab-says").last).to_contain_text("Of 40 sample drawings")
-    page.locator("#lab-draw .lab-paper").scroll_into_view_if_needed()
+    scroll_to(page.locator("#lab-draw .lab-paper"))
     box = page.locator("#lab-draw .lab-paper").bounding_box()
     page.evaluate(TIMES)
     page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 4})

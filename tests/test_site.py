@@ -21,6 +21,8 @@ import tinycss2
 import yaml
 from playwright.sync_api import Browser, Page
 
+from tests.pages import scroll_to
+
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
@@ -55,8 +57,8 @@ class Visit:
             )
             self.page.wait_for_selector("html[data-formulas=set]")
         for lab in self.page.locator(".lab").all():  # fetched when the reader comes near
-            lab.scroll_into_view_if_needed()
-            lab.locator(".lab-says").first.wait_for()
+            scroll_to(lab)
+            lab.locator(".lab-says").first.wait_for(timeout=60_000)
         self.page.evaluate("scrollTo(0, 0)")
         self.external = [u for u in self.requests if not u.startswith((root, "data:", "blob:"))]
 
