@@ -134,7 +134,10 @@ keras_io_recipe = Recipe(keras_io, 15, 128, "Adam", 0.001, {})
 ROWS = {  # on the test set, after training on all 60,000
     ANCHOR: Row("keras-io mnist_convnet, until 99.0 %", keras_io_recipe, 5, 1.0, 54_000, 0.1, 0.99),
     "lean": Row("lean CNN, two epochs", lean, 5, every=0.1),
-    "lean, to 97.23": Row("lean CNN, planned for one epoch, until 97.23 %", lean._replace(epochs=1), 5, every=0.1, until=0.9723),
+    "lean, to 97.23": Row(
+        "lean CNN, planned for one epoch, until 97.23 %",
+        lean._replace(epochs=1), 5, every=0.1, until=0.9723,
+    ),
     "2018 cnn": Row(
         "2018 CNN: SGD 0.001, batch 100, 15,000 steps",
         Recipe(models.build_cnn_2018, 25, 100, "SGD", 0.001, {}), decay=1.0, every=1.0,
@@ -156,4 +159,36 @@ ROWS = {  # on the test set, after training on all 60,000
         Recipe(pytorch_mnist, 14, 64, "Adadelta", 1.0, {"rho": 0.9, "epsilon": 1e-6}), decay=0.7,
     ),
 }  # fmt: skip
-ABLATIONS: dict[str, Row] = {}
+
+one_epoch = lean._replace(epochs=1)
+averaged = {**lean.settings, "use_ema": True, "ema_momentum": 0.98}
+three_lstm = Recipe(models.build_lstm, 3, 128, "Adam", 0.01, {})
+three_small = small._replace(epochs=3)
+
+
+def lean_with(augment: bool = False, **settings: Any) -> Recipe:
+    def build() -> Any:
+        change = RandomAffine(10, 2, 0.1, 0.1) if augment else None
+        return convolutions(LEAN, **{"head": "flatten", "change": change, **settings})
+
+    return one_epoch._replace(build=build)
+
+
+ABLATIONS = {  # one choice changed at a time, judged by the validation images
+    "lean": Row("lean CNN, one epoch", one_epoch),
+    "constant": Row("- learning rate constant at 0.1", one_epoch, decay=1.0),
+    "adam": Row("- Adam, peak 0.005", one_epoch._replace(optimizer="Adam", peak_learning_rate=0.005, settings={})),
+    "smoothing": Row("- label smoothing 0.05", one_epoch._replace(label_smoothing=0.05)),
+    "batch 64": Row("- batch 64", one_epoch._replace(batch_size=64)),
+    "batch 64, 0.05": Row("- batch 64, peak 0.05", one_epoch._replace(batch_size=64, peak_learning_rate=0.05)),
+    "batch 512": Row("- batch 512", one_epoch._replace(batch_size=512)),
+    "ema": Row("- weights averaged, EMA 0.98", one_epoch._replace(settings=averaged)),
+    "pool last": Row("- pools after it normalises", lean_with(normalise_last=False)),
+    "average": Row("- global average instead of flatten", lean_with(head="average")),
+    "max": Row("- global maximum instead of flatten", lean_with(head="max")),
+    "affine": Row("- images turned, moved, resized, slanted", lean_with(augment=True)),
+    "lstm": Row("LSTM(128), three epochs", three_lstm),
+    "lstm shifts": Row("- dropout and shifted digits", three_lstm._replace(build=shifted_lstm)),
+    "small": Row("small CNN, augmented, three epochs", three_small),
+    "small plain": Row("- images unchanged", three_small._replace(build=lambda: convolutions(SMALL))),
+}  # fmt: skip

@@ -20,11 +20,11 @@ from typing import Any
 
 import keras
 import numpy as np
+import recipes
 from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 
-import recipes
 from hwr_utils import ctc, data, ink, training
 
 RECORD = Path(__file__).with_name("results.json")
@@ -174,6 +174,10 @@ def load_record(path: Path) -> dict[str, Any]:
     )
 
 
+def save_record(path: Path, record: dict[str, Any]) -> None:
+    data.publish((json.dumps(record, indent=1) + "\n").encode(), path)  # whole or not at all
+
+
 def run_id(record: dict[str, Any]) -> str:
     """The run that this machine began; a new one where the record knows none."""
     for name, known in record["runs"].items():
@@ -223,7 +227,7 @@ def main(arguments: list[str] | None = None) -> None:
             date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
             entry = {"run": run, "split": options.split, "name": name, "seed": seed, **measured}
             record["rows"].append({**entry, "date": date})
-            data.publish((json.dumps(record, indent=1) + "\n").encode(), options.record)
+            save_record(options.record, record)
             progress.remove_task(bar)
             console.print(
                 f"{name}, seed {seed}: {measured['correct'] / measured['total']:.2%}, "
