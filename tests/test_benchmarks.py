@@ -70,14 +70,10 @@ def test_what_is_done_is_skipped_and_what_is_missing_is_measured(
     assert asked == [0, 0, 0, 1]  # a machine of its own measures its own rows, the anchor first
 
 
-def test_targets_are_noted_when_they_are_first_reached(record: Path) -> None:
-    row = ROW._replace(recipe=ROW.recipe._replace(epochs=20), images=3_000)
-    (x_train, y_train), _ = data.load_digits()
-    easy = x_train[:360], y_train[:360]
-    measured = run.measure(row, 0, ((x_train, y_train), easy))
-    assert measured["reached"].keys() <= set(map(str, run.TARGETS))
+def test_targets_are_noted_when_they_are_first_reached() -> None:
     accuracies = iter([0.5, 0.98, 0.97, 0.99])
-    watch = run.Stopwatch(row._replace(until=0.99), lambda model: next(accuracies), print)
+    row = ROW._replace(until=0.99)
+    watch = run.Stopwatch(row, lambda model: next(accuracies), lambda share: None)
     watch.set_model(keras.Sequential())
     for steps in range(4):
         watch.steps = steps
@@ -88,8 +84,36 @@ def test_targets_are_noted_when_they_are_first_reached(record: Path) -> None:
     assert watch.model.stop_training
 
 
-def test_the_clock_stands_still_while_the_network_is_tested(
-    record: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_training_ends_when_it_reaches_what_it_is_trained_for() -> None:
+    images, labels = np.full((1_000, 28, 28), 255, np.uint8), np.zeros(1_000, int)
+    measured = run.measure(ROW._replace(until=0.99), 0, ((images, labels), (images, labels)))
+    assert measured["steps"] == 10  # the first look
+    assert {key: spent["steps"] for key, spent in measured["reached"].items()} == {
+        str(target): 10 for target in run.TARGETS
+    }
+    spent = measured["reached"]["0.99"]["seconds"]
+    assert 0 < spent <= measured["seconds"]
+
+
+def test_the_clock_runs_while_it_learns_and_stands_while_it_is_tested() -> None:
+    row = ROW._replace(every=0.5)
+    watch = run.Stopwatch(row, lambda model: time.sleep(0.3) or 0.0, lambda share: None)
+    model = tiny()
+    model.compile("adam")
+    watch.set_model(model)
+    watch.set_params({"steps": 2})
+    start = time.perf_counter()
+    watch.on_train_begin()
+    for batch in range(2):
+        time.sleep(0.2)
+        watch.on_train_batch_end(batch)
+    watch.on_train_end()
+    assert 0.4 <= watch.seconds <= time.perf_counter() - start - 0.6
+    assert watch.processor_seconds < watch.seconds
+
+
+def test_a_measurement_leaves_all_its_tests_out_of_the_clock(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     calls = []
 
@@ -98,8 +122,8 @@ def test_the_clock_stands_still_while_the_network_is_tested(
         return 0, len(labels)
 
     monkeypatch.setattr(training, "right_answers", slow)
+    pairs = 2 * ((np.zeros((1_000, 28, 28), np.uint8), np.zeros(1_000, int)),)
     start = time.perf_counter()
-    pairs = data.load_digits()
     measured = run.measure(ROW, 0, pairs)
     assert len(calls) == 5  # four times in two epochs, and at the end
     assert measured["seconds"] <= time.perf_counter() - start - 0.3 * len(calls)
