@@ -37,12 +37,14 @@ def table(head: str, lines: list[list[str]]) -> str:
     return "\n".join(f"| {line} |" for line in [head, rule, *(" | ".join(each) for each in lines)])
 
 
-def speed_goal(slow: list[float], fast: list[float], least: float, who: str) -> list[str]:
+def speed_goal(
+    slow: list[float], fast: list[float], least: float, who: str, more: str = ""
+) -> list[str]:
     """How many times faster, by the mean of each."""
     ratio = mean(slow) / mean(fast)
     return [
         f"at least {least}x faster",
-        f"{ratio:.3g}x, {who}",
+        f"{more}{ratio:.3g}x, {who}",
         "yes" if ratio >= least else "**no**",
     ]
 
@@ -65,9 +67,13 @@ def goals(rows: Rows, probes: dict[str, Any]) -> Iterator[list[str]]:
     """Claim, goal, what was measured, reached: one line for each goal, those that were missed or not run too."""
     missing, none = "not measured", ["not measured", "-"]
     for clock, name in (("seconds", "seconds"), ("processor_seconds", "processor seconds")):
-        fast, old = cost_to(rows.get("lean, to 97.23", []), "0.9723", clock), rows.get("2018 cnn")
+        fast = cost_to(rows.get("lean, to 97.23", []), "0.9723", clock)
+        old = rows.get("2018 cnn") or rows.get("2018 cnn, first half")
         yield [f"{name} to 97.23 %: lean CNN against the 15,000 steps of 2018"] + (
-            speed_goal([row[clock] for row in old], fast, 100, f"{seeds(fast)} against {len(old)}")
+            speed_goal(
+                [row[clock] for row in old], fast, 100, f"{seeds(fast)} against {len(old)}",
+                "" if "2018 cnn" in rows else "more than ",  # half of its steps
+            )
             if fast and old else ["at least 100x faster", *none]
         )  # fmt: skip
         fast, peer = (cost_to(rows.get(each, []), "0.99", clock) for each in ("lean", "keras-io"))
