@@ -25,7 +25,7 @@ def accuracies(rows: list[dict[str, Any]], key: str = "correct") -> list[float]:
 def spread(numbers: list[float], digits: int) -> str:
     """The mean, and behind it the lowest and the highest of several."""
     text = f"{mean(numbers):,.{digits}f}"
-    if len(numbers) < 2:
+    if len(set(numbers)) < 2:
         return text
     return f"{text} ({min(numbers):,.{digits}f} to {max(numbers):,.{digits}f})"
 
@@ -86,7 +86,8 @@ def goals(rows: Rows, probes: dict[str, Any]) -> Iterator[list[str]]:
         yield goal(claim, f"at most {most} %", rates, said, mean(rates) <= most)
     small = rows.get("small", [])
     pages, again = (accuracies(small, f"correct_{key}") for key in ("drawn", "normalised"))
-    said = f"{spread(pages, 2)} %, {seeds(pages)}"
+    unseen = sum(row["no_digit_seen"] for row in small)
+    said = f"{spread(pages, 2)} %, {seeds(pages)}; `ink` saw no digit on {unseen} pages"
     claim = "the test digits drawn on large pages, read by the small CNN"
     yield goal(claim, "at least 99.40 %", pages, said, mean(pages) >= 99.4)
     change = [a - b for a, b in zip(again, accuracies(small), strict=True)]

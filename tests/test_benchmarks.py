@@ -244,7 +244,12 @@ def test_goals_are_met_missed_or_not_measured_and_none_is_left_out() -> None:
         "2018 cnn": [row("2018 cnn", 9_648, 500)],
         "lean, to 97.23": [row("", 9_730, 5, **{"0.9723": 5.0})],
         "small": [
-            {**row("small", 9_970, 241), "correct_drawn": 9_939, "correct_normalised": 9_981}
+            {
+                **row("small", 9_970, 241),
+                "correct_drawn": 9_939,
+                "no_digit_seen": 7,
+                "correct_normalised": 9_981,
+            }
         ],
     }
     said = {claim: (measured, reached) for claim, _, measured, reached in page.goals(rows, {})}
