@@ -122,9 +122,15 @@ def test_direct_versions_takes_the_version_for_conda_python() -> None:
     }
 
 
-def test_citation_names_this_version() -> None:
+def test_version_citation_changes_and_release_agree() -> None:
+    version = PYPROJECT["project"]["version"]
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
-    assert citation["version"] == PYPROJECT["project"]["version"]
+    assert citation["version"] == version
+    assert lock.read_lock()["hwr-utils"]["version"] == version, "run `make lock`"
+    changes = re.findall(r"^## (.*)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+    assert re.fullmatch(rf"{re.escape(version)}, (not yet released|\d{{4}}-\d\d-\d\d)", changes[0])
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    assert config["repository"]["branch"] in ("main", f"v{version}"), "what Colab installs"
 
 
 @pytest.mark.parametrize("version", [(3, 10), (3, 14)])
