@@ -36,7 +36,21 @@ def test_the_page_is_what_the_notebooks_say():
     assert claims.PAGE.read_text(encoding="utf-8") == claims.page(ALL), "`make book` writes it"
 
 
-def test_almost_every_notebook_claims_something():
+def test_a_page_that_was_changed_by_hand_is_caught_and_written_anew(tmp_path, monkeypatch):
+    text = claims.page(ALL)
+    monkeypatch.setattr(claims, "PAGE", tmp_path / "claims.md")
+    claims.PAGE.write_text(re.sub(r"above \d+", "above 100", text, count=1), encoding="utf-8")
+    monkeypatch.setattr("sys.argv", ["claims.py", "check"])
+    with pytest.raises(SystemExit, match="not what the notebooks say; `make book` writes it"):
+        claims.main()
+    monkeypatch.setattr("sys.argv", ["claims.py"])
+    claims.main()
+    assert claims.PAGE.read_text(encoding="utf-8") == text
+    monkeypatch.setattr("sys.argv", ["claims.py", "check"])
+    claims.main()
+
+
+def test_each_notebook_claims_something():
     assert all(len(notebooks.claims(read(path), path.stem)) >= 5 for path in ALL)
 
 
