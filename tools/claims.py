@@ -79,8 +79,8 @@ def section(notebook: Any, name: str) -> str:
     table += [f"| {' | '.join(row(line, value))} |" for line, value in found]
     return "\n".join(
         [
-            f"\n## {name[:2]} {title}\n",
-            f"[Chapter {name[:2]}](../notebooks/{name}.ipynb). {when}\n",
+            f"\n## {name[:2]} {title.split(':')[0]}\n",
+            f"[{title}](../notebooks/{name}.ipynb) {when}\n",
             *table,
             f"\n<details><summary>{len(exact)} exact lines</summary>\n",
             "```text",
