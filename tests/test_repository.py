@@ -26,6 +26,7 @@ from notebooks import page_address, setup_cell
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGE = ROOT / "hwr_utils"
+TREE = {path.name for path in ROOT.iterdir()}
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 # The way through the house: a module imports only from the ones before it.
@@ -288,6 +289,29 @@ def test_only_ci_knows_our_data_folder() -> None:
     assert [name for name, text in tracked_files().items() if "shared/" + "data" in text] == [
         ".ci/run"
     ]
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_and_files_that_a_page_of_the_repository_names_exist(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
+    named += [n for n in re.findall(r"`([\w./]+/[\w./]*)`", text) if n.split("/")[0] in TREE]
+    built = re.compile(r"\.venv|dist/|_build")
+    missing = [name for name in named if not (ROOT / name).exists() and not built.match(name)]
+    assert missing == []
+
+
+def test_the_readme_maps_every_part_of_the_tree() -> None:
+    """Each folder, and each file at the top that a reader may open: the others are settings that begin with a dot."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    tops = {name.split("/")[0] + "/" * ("/" in name) for name in tracked_files()}
+    tops -= {
+        "README.md",
+        "conftest.py",
+        "jupytext.toml",
+    }  # itself, and what pytest and jupytext look for
+    unnamed = [top for top in tops if not top.startswith(".") and f"{top}" not in text]
+    assert sorted(unnamed) == []
 
 
 # The helper package -----------------------------------------------------------------------------
