@@ -124,11 +124,10 @@ def _check_bound(
             print(f"{name}: not claimed on the embedded digits")
             return
         bound = digits
+    expected = f"{word} {_quantity(bound, unit)}"
     if not (value > bound if word == "above" else value < bound):
-        raise AssertionError(
-            f"{name} is {_quantity(value, unit)}, expected {word} {_quantity(bound, unit)}"
-        )
-    _claim(f"{name} is {word} {_quantity(bound, unit)}", value)
+        raise AssertionError(f"{name} is {_quantity(value, unit)}, expected {expected}")
+    _claim(f"{name} is {expected}", value)
 
 
 def _claim(line: str, value: float) -> None:
@@ -139,8 +138,7 @@ def _claim(line: str, value: float) -> None:
 
 
 def _quantity(value: float, unit: str) -> str:
-    number = f"{value * 100:.6g}" if unit == "%" else f"{value:.6g}"
-    return f"{number} {unit}".strip()
+    return f"{value * (100 if unit == '%' else 1):.6g} {unit}".strip()
 
 
 def check_answer(
