@@ -166,9 +166,9 @@ def load_weights(source: str | Path) -> tuple[str, list[np.ndarray]]:
         )
     arrays = load_arrays(path)
     for name, model in MODELS.items():
-        if [(array.shape, array.dtype) for array in arrays] == [
-            (s, np.float32) for s in model.shapes
-        ]:
+        if [array.shape for array in arrays] == model.shapes and all(
+            array.dtype == np.float32 for array in arrays
+        ):
             return name, arrays
     raise ValueError(
         f"{source} fits none of the models {', '.join(MODELS)}: it holds {len(arrays)} arrays of "

@@ -88,3 +88,25 @@ def test_a_checkpoint_of_another_network_is_refused():
     recipe = training.RECIPES["lstm"]
     with pytest.raises(ValueError, match="not one of lstm; train without --resume"):
         training.train(recipe, DIGITS, LABELS, seed=0, checkpoint=[np.zeros(3)])
+
+
+@pytest.mark.parametrize(("name", "augment"), [("cnn", False), ("lstm", True), ("ctc", False)])
+def test_training_goes_on_from_each_epoch_to_the_same_weights(name, augment, monkeypatch):
+    """Exact bits, with the order of images, dropout, distortions and new strips: tests/test_cli.py, on one thread."""
+    monkeypatch.setattr(training, "CTC_STEPS", 2)
+    recipe = training.RECIPES[name]._replace(epochs=3, augment=augment)
+    kept = []
+
+    def keep(epoch, logs):
+        learner = callback.model
+        variables = [*learner.variables, *learner.optimizer.variables]
+        kept.append([keras.ops.convert_to_numpy(variable).copy() for variable in variables])
+
+    callback = keras.callbacks.LambdaCallback(on_epoch_begin=keep)
+    expected = training.train(recipe, DIGITS, LABELS, 1, [callback]).get_weights()
+    for checkpoint in kept[1:]:
+        resumed = training.train(recipe, DIGITS, LABELS, 1, checkpoint=checkpoint)
+        for got, each in zip(resumed.get_weights(), expected, strict=True):
+            np.testing.assert_allclose(got, each, rtol=0, atol=1e-5)
+    moved = [np.abs(a - b).max() for a, b in zip(expected, kept[2], strict=False)]
+    assert max(moved) > 1e-3
