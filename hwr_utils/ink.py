@@ -24,6 +24,8 @@ MAX_PIXELS = 50_000_000
 """What a large telephone camera takes; decoded, such a picture fills 200 MB."""
 WORKING_SIZE = 300
 """Pixels of the longer side of the picture in which the ink is looked for; the digit ends in a box of 20."""
+STRIP_SIZE = (4 * WORKING_SIZE, WORKING_SIZE)
+"""The same for a number in one line, which is wide: at most so many pixels wide and high."""
 LEAST_CONTRAST = 20
 """Ink stands out from its paper by at least this much, of 255."""
 
@@ -32,13 +34,16 @@ class NoDigitSeen(ValueError):
     """The picture holds no ink that stands out from its paper."""
 
 
-def load_picture(source: str | Path | Image.Image) -> np.ndarray:
-    """Read a picture as brightness: upright, on white where it is transparent, at most `WORKING_SIZE` a side.
+def load_picture(
+    source: str | Path | Image.Image, size: tuple[int, int] = (WORKING_SIZE, WORKING_SIZE)
+) -> np.ndarray:
+    """Read a picture as brightness: upright, on white where it is transparent, made smaller where it is large.
 
     The size is checked before anything is decoded. A rotation that the camera noted (EXIF) is carried out.
 
     Args:
         source: path of a file in one of `FORMATS`, or a Pillow image.
+        size: the largest width and height, in pixels.
 
     Returns:
         uint8 `(height, width)` from 0, black, to 255, white; of 16 bits a pixel, 65,535 is white.
@@ -57,13 +62,13 @@ def load_picture(source: str | Path | Image.Image) -> np.ndarray:
     from PIL import Image, UnidentifiedImageError
 
     if isinstance(source, Image.Image):
-        return _grey(_bearable(source))
+        return _grey(_bearable(source), size)
     with open(source, "rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of sizes that are refused here, and of odd metadata
         try:
             picture = _bearable(Image.open(file, formats=FORMATS))
-            picture.draft(None, (2 * WORKING_SIZE, 2 * WORKING_SIZE))  # a JPEG is decoded smaller
-            return _grey(picture)
+            picture.draft(None, (2 * size[0], 2 * size[1]))  # a JPEG is decoded smaller
+            return _grey(picture, size)
         except Exception as error:  # a damaged file can raise nearly anything
             unknown = isinstance(error, UnidentifiedImageError)
             cause = f"it is none of {', '.join(FORMATS)}" if unknown else error
@@ -80,7 +85,7 @@ def _bearable(picture: Image.Image) -> Image.Image:
     return picture
 
 
-def _grey(picture: Image.Image) -> np.ndarray:
+def _grey(picture: Image.Image, size: tuple[int, int]) -> np.ndarray:
     from PIL import Image, ImageOps
 
     picture = ImageOps.exif_transpose(picture)  # a copy: the caller's picture stays as it is
@@ -90,7 +95,7 @@ def _grey(picture: Image.Image) -> np.ndarray:
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture.convert("RGBA"))
     picture = picture.convert("L")
-    picture.thumbnail((WORKING_SIZE, WORKING_SIZE))
+    picture.thumbnail(size)
     return np.asarray(picture)
 
 
@@ -142,7 +147,7 @@ def lift_ink(picture: np.ndarray) -> np.ndarray:
     from scipy import ndimage
 
     bright = 255.0 - picture if ink_is_dark(picture) else picture.astype(float)
-    bright = ndimage.gaussian_filter(bright, max(picture.shape) / WORKING_SIZE)  # 1 pixel at most
+    bright = ndimage.gaussian_filter(bright, min(1, max(picture.shape) / WORKING_SIZE))
     side = max(2, min(picture.shape) // 3)
     wide = np.pad(bright, side, mode="edge")  # the paper goes on beyond the picture
     paper = ndimage.grey_opening(wide, (side, side))[side:-side, side:-side]
@@ -247,14 +252,17 @@ def normalise(source: str | Path | Image.Image) -> np.ndarray:
     return centre_by_mass(fit_box(thicken(find_ink(source))))
 
 
-def find_ink(source: str | Path | Image.Image) -> np.ndarray:
+def find_ink(
+    source: str | Path | Image.Image, size: tuple[int, int] = (WORKING_SIZE, WORKING_SIZE)
+) -> np.ndarray:
     """The ink of a picture, at the size at which it was looked for.
 
     Args:
         source: as for `normalise`.
+        size: the largest width and height, in pixels.
 
     Returns:
-        uint8 `(height, width)` from 0, paper, to 255, ink; the longer side is at most `WORKING_SIZE`.
+        uint8 `(height, width)` from 0, paper, to 255, ink.
 
     Raises:
         NoDigitSeen, OSError, ValueError: as `normalise`.
@@ -267,7 +275,7 @@ def find_ink(source: str | Path | Image.Image) -> np.ndarray:
     >>> int((find_ink(page) > 127).sum())  # 5 x 5
     25
     """
-    return keep_ink(lift_ink(load_picture(source)))
+    return keep_ink(lift_ink(load_picture(source, size)))
 
 
 def outline(ink: np.ndarray) -> float:
@@ -314,7 +322,7 @@ def normalise_strip(source: str | Path | Image.Image) -> np.ndarray:
     """
     from PIL import Image
 
-    ink = find_ink(source)
+    ink = find_ink(source, STRIP_SIZE)
     rows, columns = (np.flatnonzero((ink > 127).any(axis=axis)) for axis in (1, 0))
     cut = thicken(ink, size=int(np.ptp(rows)) + 1)
     cut = cut[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

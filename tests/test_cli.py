@@ -340,7 +340,7 @@ def test_no_more_than_one_digit_in_a_hundred_is_refused(handwriting):
 
 def test_strips_are_read(home, handwriting):
     strips, targets = data.number_strips(
-        *handwriting, [1, 2, 3, 4, 5, 6, 7, 8] * 5, np.random.default_rng(5), gap=(1, 10)
+        *handwriting, [1, 2, 3, 4, 5, 6, 7, 8] * 12, np.random.default_rng(5)
     )
     for i, strip in enumerate(strips[..., 0]):
         page = Image.fromarray(255 - strip).resize((576, 96), Image.Resampling.BICUBIC)
@@ -351,7 +351,7 @@ def test_strips_are_read(home, handwriting):
     right = np.mean(
         [each.get("number") == number for each, number in zip(read, written, strict=True)]
     )
-    assert right >= (0.5 if data.dataset_name() == "digits" else 0.8)
+    assert right >= (0.5 if data.dataset_name() == "digits" else 0.85)
     Image.new("L", (90, 90), 255).save("blank.png")
     assert "no digit seen" in hwr(home, "predict", "--strip", "blank.png").stdout
 
