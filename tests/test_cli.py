@@ -484,7 +484,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(learner, home, name, kill
         assert len(trained.load_arrays(Path(f"{name}.checkpoint.npz"))) > 5
     on = run(learner, *words, "--resume")
     assert on.returncode == 0, on
-    assert 1 <= on.stdout.count("epoch ") <= 3
+    assert 1 <= on.stdout.count("epoch ") <= epochs - kills
     assert_same_weights(Path(f"{name}.npz"), Path("whole.npz"))
 
 
