@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 import notebooks
+from tests import leaks
 
 ROOT = Path(__file__).resolve().parent.parent
 ALL = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -22,7 +23,7 @@ TAGS = {
     "raises-exception",
     "mnist",
 }
-MACHINE = re.compile(r"0x[0-9a-f]{6,}|ipykernel_\d+|/(?:home|root|tmp|Users|work)/|site-packages")
+MACHINE = re.compile(r"0x[0-9a-f]{6,}|/(?:home|root|tmp|Users|work)/|site-packages")
 ON_THE_CPU = {"19": "its worker processes would take one GPU's memory from each other"}
 each_notebook = pytest.mark.parametrize("notebook", ALL, ids=[p.stem for p in ALL])
 
@@ -73,6 +74,7 @@ def test_outputs_hold_nothing_of_a_machine(notebook):
             assert set(data) <= {"text/plain", "image/png", "text/html"}, set(data)
             text = output.get("text", "") + data.get("text/plain", "") + data.get("text/html", "")
             assert not MACHINE.search(text), text
+            assert leaks.search({notebook.stem: text}) == {}
 
 
 @each_notebook

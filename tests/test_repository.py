@@ -22,6 +22,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from notebooks import page_address, setup_cell
+from tests.leaks import tracked_files
 
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -33,25 +34,6 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 ORDER = ["data", "ink", "layers", "recurrent", "recursive", "ctc", "hopfield"]
 ORDER += ["models", "training", "trained", "figures", "checks", "cli"]
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if not path.stem.startswith("__"))
-
-
-def tracked_files() -> dict[str, str]:
-    """Name -> text of each text file that git has or would take."""
-    if not (ROOT / ".git").exists():
-        pytest.skip("not a git checkout: which files belong to the repository is not known")
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    texts = {}
-    for name in listed.stdout.split("\0"):
-        path = ROOT / name
-        if path.is_file():
-            try:
-                texts[name] = path.read_text(encoding="utf-8")
-            except UnicodeDecodeError:
-                continue  # a picture or a font
-    return texts
 
 
 # Versions ---------------------------------------------------------------------------------------
@@ -260,29 +242,6 @@ def test_addresses_finds_each_form() -> None:
     url = "https://github.com/ada/book"
     text = "https://github.com/ada/book.git git@github.com:Bob/book ada.github.io/x cd book; other/books"
     assert addresses(text, url) == ["ada/book", "Bob/book", "ada.github.io"]
-
-
-MACHINE_PATH = re.compile(
-    r"(?<![\w.:/-])/(?:home|Users|root|work|mnt)/[\w.]+|\b[A-Z]:\\+Users\\|\bipykernel_\d+"
-)
-
-
-def test_no_file_holds_a_path_of_a_machine() -> None:
-    found = {name: MACHINE_PATH.findall(text) for name, text in tracked_files().items()}
-    assert {name: paths for name, paths in found.items() if paths} == {}
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("see " + "/home" + "/ada/book", ["/home" + "/ada"]),
-        ("C:" + "\\\\Users\\\\ada", ["C:" + "\\\\Users\\"]),
-        ("/tmp/ipykernel_" + "42/1.py", ["ipykernel_" + "42"]),
-        ("https://example.org" + "/home" + "/a.html, frame" + "/work" + "/x, /usr/bin/env", []),
-    ],
-)
-def test_machine_path_pattern(text: str, found: list[str]) -> None:
-    assert MACHINE_PATH.findall(text) == found
 
 
 def test_only_ci_knows_our_data_folder() -> None:
