@@ -18,6 +18,7 @@ help:            ## print the verbs
 
 book: .docs      ## build the HTML book from the stored outputs
 	@$(RUN) tools/notebooks.py sync
+	@$(RUN) tools/claims.py
 	@$(BIN)/jupyter-book build -W -n --keep-going --quiet . > /dev/null
 	@echo "The book is built. Open $(HTML)/index.html, or run: make serve"
 
@@ -34,6 +35,7 @@ test-long: book .all .lighthouse .colab ## make test and the tests that take hou
 
 run: .all        ## execute the notebooks and store their outputs; NB=04 runs one chapter
 	@$(RUN) tools/notebooks.py run $(NB)
+	@$(RUN) tools/claims.py
 
 weights: .all    ## train the networks that ship with the book, and write them for its pages
 	@$(RUN) tools/weights.py
@@ -53,11 +55,12 @@ new: .all        ## start a chapter: NB=19_many_devices
 jupyter: .all    ## open JupyterLab; saving a notebook writes its .md twin
 	@$(BIN)/jupyter lab notebooks
 
-lint: .all       ## ruff, mypy, notebook pairs
+lint: .all       ## ruff, mypy, notebook pairs, the page of claims
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check hwr_utils tests tools benchmarks book/_ext
 	@$(BIN)/mypy
 	@$(RUN) tools/notebooks.py check
+	@$(RUN) tools/claims.py check
 
 audit: .docs     ## ask osv.dev for known faults in the versions that uv.lock names
 	@$(BIN)/uv audit --frozen

@@ -55,7 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     learn.add_argument(
         "--out", type=Path, metavar="FILE.npz", help="default: MODEL.npz in this folder"
     )
-    learn.add_argument("--resume", action="store_true", help="go on where Ctrl-C stopped it")
+    learn.add_argument(
+        "--resume", action="store_true", help="go on from the last epoch that was finished"
+    )
     learn.add_argument("--quiet", action="store_true", help="say nothing until the end")
 
     mark = verb("evaluate", _evaluate, "Test trained weights on the test set.")
@@ -176,6 +178,11 @@ def _train(options: argparse.Namespace) -> int:
         raise ValueError(f"{folder} is not a folder that you may write to; give another --out")
     (x_all, y_all), test = _pairs()
     learned = x_all[:-5_000], y_all[:-5_000]  # the chapters keep 5,000 for validation
+    asked = np.array([recipe.epochs, options.seed, int(trained.digest(learned)[:8], 16)])
+    if checkpoint and not np.array_equal(checkpoint.pop(), asked):
+        raise ValueError(
+            f"{unfinished} is of other epochs, another seed or other data; give the same, or train without --resume"
+        )
     keras = _import_keras()
     from rich.console import Console
     from rich.progress import Progress
@@ -187,20 +194,15 @@ def _train(options: argparse.Namespace) -> int:
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
         bar = progress.add_task(f"{name}, seed {options.seed}", total=None)
 
-        def save() -> None:
-            network = keep.model
-            variables = [*network.weights, *network.optimizer.variables]
-            trained.save_arrays(unfinished, [np.asarray(variable) for variable in variables])
-
         def start_epoch(epoch: int, logs: Any) -> None:
-            total = recipe.epochs * keep.params["steps"]
-            progress.update(bar, total=total, completed=int(keep.model.optimizer.iterations))
-            save()
+            network, total = keep.model, recipe.epochs * keep.params["steps"]
+            progress.update(bar, total=total, completed=int(network.optimizer.iterations))
+            variables = [*network.variables, *network.optimizer.variables, asked]
+            trained.save_arrays(unfinished, [np.asarray(variable) for variable in variables])
 
         def end_batch(batch: int, logs: Any) -> None:
             progress.advance(bar)
             if stopped:
-                save()
                 raise KeyboardInterrupt
 
         def end_epoch(epoch: int, logs: Any) -> None:
@@ -216,7 +218,7 @@ def _train(options: argparse.Namespace) -> int:
             model = training.train(recipe, *learned, options.seed, [keep], checkpoint)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
-                f"stopped; to go on, give the same command with --resume ({unfinished})"
+                f"stopped; to go on from the last finished epoch, give the same command with --resume ({unfinished})"
             ) from None
         finally:
             signal.signal(signal.SIGINT, usual)

@@ -120,15 +120,21 @@ def load_arrays(path: Path) -> list[np.ndarray]:
     """
     with path.open("rb") as file:
         try:
+            if (start := file.read(4)) != b"PK\x03\x04":
+                raise ValueError(f"it begins with {start!r}, and a .npz file with b'PK\\x03\\x04'")
+            file.seek(0)
             stored = np.load(file, allow_pickle=False)
             if sum(part.file_size for part in stored.zip.infolist()) > 100_000_000:
                 raise ValueError("it unpacks to more than any network of this book needs")
             arrays = [stored[key] for key in sorted(stored.files)]
-            if not all(np.isfinite(array).all() for array in arrays):
-                raise ValueError("not all of it is finite")
+            if not all(
+                isinstance(array, np.ndarray) and np.isfinite(array).all() for array in arrays
+            ):
+                raise ValueError("not all of it are finite numbers")
         except Exception as error:  # a damaged file can raise nearly anything
+            reason = (str(error) or type(error).__name__).splitlines()[0]
             raise ValueError(
-                f"{path} is damaged, or not a file of weights (.npz); train new ones with hwr train"
+                f"{path} is damaged, or not a file of weights (.npz): {reason}; train new ones with hwr train"
             ) from error
     return arrays
 
@@ -160,11 +166,13 @@ def load_weights(source: str | Path) -> tuple[str, list[np.ndarray]]:
         )
     arrays = load_arrays(path)
     for name, model in MODELS.items():
-        if [array.shape for array in arrays] == model.shapes:
-            return name, [array.astype(np.float32) for array in arrays]
+        if [array.shape for array in arrays] == model.shapes and all(
+            array.dtype == np.float32 for array in arrays
+        ):
+            return name, arrays
     raise ValueError(
         f"{source} fits none of the models {', '.join(MODELS)}: it holds {len(arrays)} arrays of "
-        "other shapes; train new ones with hwr train"
+        "other shapes or types; train new ones with hwr train"
     )
 
 

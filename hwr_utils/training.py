@@ -148,8 +148,9 @@ def train(
         labels: `(n,)` from 0 to 9.
         seed: of the first weights, the order of the images and the distortions.
         callbacks: of `keras.Model.fit`.
-        checkpoint: the weights, then the variables of the optimiser, of a training that was interrupted; it goes on
-            from the beginning of the epoch in which it stopped.
+        checkpoint: the variables of the model that `fit` trains, then those of its optimiser, as they were at the
+            beginning of an epoch. From there it goes on to the weights of a training that was never stopped: from a
+            seed, Keras gives each epoch the same order of images.
 
     Returns:
         keras.Model, trained.
@@ -193,16 +194,17 @@ def train(
     learner.compile(optimizer, loss)
     if checkpoint is not None:
         optimizer.build(model.trainable_variables)
-        variables = [*model.weights, *optimizer.variables]
+        variables = [*learner.variables, *optimizer.variables]  # with the states of dropout
         if [tuple(v.shape) for v in variables] != [c.shape for c in checkpoint]:
             raise ValueError(f"the checkpoint is not one of {model.name}; train without --resume")
         for variable, stored in zip(variables, checkpoint, strict=True):
             variable.assign(stored)
-        keras.utils.set_random_seed(seed + int(optimizer.iterations))  # not the first order again
     start = int(optimizer.iterations) // steps
     if numbers:
-        x, y = number_batches(images, labels, recipe.batch_size, seed + start), None
+        x, y = number_batches(images, labels, recipe.batch_size, seed), None
         options = {"steps_per_epoch": steps, "shuffle": False}
+        for _ in range(start * steps):  # what it has read before
+            next(x)
     learner.fit(
         x, y, epochs=recipe.epochs, initial_epoch=start, verbose=0, callbacks=list(callbacks), **options
     )  # fmt: skip

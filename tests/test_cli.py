@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
@@ -408,31 +409,83 @@ def test_training_says_a_line_an_epoch_and_writes_weights_with_their_card(learne
     assert again.stdout == accuracy + "\n"
 
 
-def test_ctrl_c_leaves_a_checkpoint_from_which_training_goes_on(learner, home):
-    words = ["train", "lean", "--epochs", "400"]
+EXACT = {"TF_DETERMINISTIC_OPS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+"""TensorFlow on one thread: then equal trainings give equal bits. On more, sums may run in another order."""
+
+
+def stop(learner, words, number, share=0.0):
+    """Train two epochs and a share of the third, send a signal, and return exit status and what was said after it."""
     process = subprocess.Popen(
-        [*learner["args"], *words], env=learner["env"], stdout=-1, stderr=-1, text=True
+        [*learner["args"], *words], env=learner["env"] | EXACT, stdout=-1, stderr=-1, text=True
     )
     try:
-        assert process.stdout.readline().startswith("epoch 1 of 400")
-        process.send_signal(signal.SIGINT)
-        said, complaint = process.communicate(timeout=60)
+        assert process.stdout.readline().startswith("epoch ")
+        began = time.monotonic()
+        assert process.stdout.readline().startswith("epoch ")
+        time.sleep(share * (time.monotonic() - began))
+        process.send_signal(number)
+        return process.wait(timeout=60), *process.communicate(timeout=60)
     finally:
         process.kill()  # nothing is left running when this test fails
-    assert process.returncode == 130
+
+
+def assert_same_weights(one, two):
+    for got, expected in zip(trained.load_arrays(one), trained.load_arrays(two), strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_ctrl_c_leaves_a_checkpoint_from_which_training_goes_on(learner, home):
+    words = ["train", "lean", "--epochs", "40"]
+    status, said, complaint = stop(learner, words, signal.SIGINT)
+    assert status == 130
     assert complaint == (
-        "hwr: stopped; to go on, give the same command with --resume (lean.checkpoint.npz)\n"
+        "hwr: stopped; to go on from the last finished epoch, give the same command with --resume"
+        " (lean.checkpoint.npz)\n"
     )
     assert [path.name for path in Path().iterdir()] == ["lean.checkpoint.npz"]
-    done = 1 + said.count("epoch")
-    on = run(learner, "train", "lean", "--epochs", str(done + 2), "--resume")
+    for other in (["--seed", "2"], ["--epochs", "39"]):
+        wrong = run(learner, *words, *other, "--resume")
+        assert wrong.returncode == 1
+        assert "lean.checkpoint.npz is of other epochs, another seed or other data" in wrong.stderr
+    done = 2 + said.count("epoch")
+    on = run(learner, *words, "--resume")
     assert on.returncode == 0, on
     epochs = [int(n) for n in re.findall(r"^epoch (\d+) of", on.stdout, re.M)]
-    assert epochs == [done + 1, done + 2]
+    assert epochs == list(range(done + 1, 41))
     assert sorted(path.name for path in Path().iterdir()) == ["lean.json", "lean.npz"]
     wrong = run(learner, "train", "lstm", "--resume", "--out", "lean.npz")
     assert wrong.returncode == 1
     assert "no lean.checkpoint.npz" in wrong.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
+@pytest.mark.parametrize(
+    ("name", "kills"),
+    [
+        ("cnn", 1),
+        *(
+            pytest.param(name, kills, marks=pytest.mark.long)
+            for name, kills in (("cnn", 3), ("lean", 3), ("lstm", 2), ("ctc", 2))
+        ),
+    ],
+)
+def test_a_killed_training_goes_on_to_the_same_weights(learner, home, name, kills):
+    """Killed at random moments, again and again; the weights are those of a training that nothing stopped."""
+    rng = np.random.default_rng(kills)
+    epochs = 2 * kills + 3
+    words = ["train", name, "--epochs", str(epochs)]
+    learner["env"] |= EXACT
+    assert run(learner, *words, "--out", "whole.npz").returncode == 0
+    resume = []
+    for _ in range(kills):
+        status, _, complaint = stop(learner, [*words, *resume], signal.SIGKILL, rng.uniform())
+        assert (status, complaint) == (-signal.SIGKILL, "")
+        resume = ["--resume"]
+        assert len(trained.load_arrays(Path(f"{name}.checkpoint.npz"))) > 5
+    on = run(learner, *words, "--resume")
+    assert on.returncode == 0, on
+    assert 1 <= on.stdout.count("epoch ") <= epochs - kills
+    assert_same_weights(Path(f"{name}.npz"), Path("whole.npz"))
 
 
 @pytest.mark.long

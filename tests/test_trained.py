@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 import random
+import re
 import zipfile
 
 import numpy as np
@@ -119,38 +121,155 @@ def wrong_name_in_zip():
     return file.getvalue()
 
 
+def well_formed_but(name, content):
+    """Weights of the LSTM in a sound archive, but for one member."""
+    file = io.BytesIO()
+    good = zipfile.ZipFile(io.BytesIO(packed(random_weights("lstm"))))
+    with zipfile.ZipFile(file, "w") as archive:
+        for member in good.namelist():
+            archive.writestr(member, content if member == name else good.read(member))
+    return file.getvalue()
+
+
+def flipped():
+    content = bytearray(packed(random_weights("lstm")))
+    content[5_000] ^= 1
+    return bytes(content)
+
+
 @pytest.mark.parametrize(
-    "content", [lambda: b"", lambda: b"a list", lambda: packed([np.zeros(3)])[:-30], object_array, not_finite, bomb, wrong_name_in_zip],
-    ids=["empty", "text", "cut", "objects", "nan", "bomb", "no array"],
-)  # fmt: skip
-def test_damaged_files_are_refused(tmp_path, content):
+    ("content", "reason"),
+    [
+        (lambda: b"", "it begins with b''"),
+        (lambda: b"<!DOCTYPE html>", "it begins with b'<!DO'"),
+        (lambda: pickle.dumps([1, 2]), r"it begins with b'\\x80\\x04\\x95"),
+        (lambda: packed([np.zeros(3)])[:-30], "File is not a zip file"),
+        (flipped, "Error -3 while decompressing|Bad CRC-32 for file 'arr_0.npy'"),
+        (object_array, "Object arrays cannot be loaded"),
+        (not_finite, "not all of it are finite numbers"),
+        (bomb, "it unpacks to more than any network of this book needs"),
+        (wrong_name_in_zip, "not all of it are finite numbers"),
+        (lambda: well_formed_but("arr_0.npy", b""), "not all of it are finite numbers"),
+    ],
+    ids=["empty", "page", "pickle", "cut", "flip", "objects", "nan", "bomb", "text", "no array"],
+)
+def test_damaged_files_are_refused_each_with_its_reason(tmp_path, content, reason):
     path = tmp_path / "bad.npz"
     path.write_bytes(content())
-    with pytest.raises(ValueError, match=r"bad\.npz is damaged, or not a file of weights"):
+    with pytest.raises(
+        ValueError, match=rf"bad\.npz is damaged, or not a file of weights \(\.npz\): ({reason})"
+    ):
         trained.load_weights(path)
 
 
-@pytest.mark.parametrize("change", ["missing", "too many", "shape"])
+@pytest.mark.parametrize("change", ["missing", "too many", "shape", "type", "byte order"])
 def test_weights_of_another_network_are_refused(tmp_path, change):
     weights = random_weights("lean")
+    last = weights.pop()
     arrays = {
-        "missing": weights[:-1],
-        "too many": [*weights, weights[-1]],
-        "shape": [*weights[:-1], np.zeros(9)],
+        "missing": weights,
+        "too many": [*weights, last, last],
+        "shape": [*weights, np.zeros(9, np.float32)],
+        "type": [*weights, last.astype(np.float64)],
+        "byte order": [*weights, last.astype(">f4")],
     }
     trained.save_arrays(tmp_path / "other.npz", arrays[change])
     with pytest.raises(ValueError, match="fits none of the models cnn, lean, lstm, ctc"):
         trained.load_weights(tmp_path / "other.npz")
 
 
-def test_flipped_bits_give_weights_or_a_value_error(tmp_path):
-    content, rng, refused = packed(random_weights("lstm")), random.Random(0), 0
-    for _ in range(40):
-        damaged = bytearray(content)
-        damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
-        (tmp_path / "flipped.npz").write_bytes(damaged)
+class Payload:
+    """What a pickle runs when it is loaded: here it writes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+def changed(array, rng):
+    """The array in another shape, or of another type."""
+    shapes = [
+        lambda: array[..., None],
+        lambda: array[:-1],
+        lambda: np.concatenate([array, array]),
+        lambda: np.zeros(0, "f4"),
+        lambda: array.ravel()[0],
+        lambda: array.ravel()[None],
+    ]
+    types = [">f4", "f2", "f8", "i4", "u1", "c8", "?", "U5", "S4", "M8[s]", "V4"]
+    number = rng.randrange(len(shapes) + len(types))
+    if number < len(shapes):
+        return shapes[number]()
+    return np.zeros(array.shape, types[number - len(shapes)])
+
+
+def mutant(content, weights, canary, rng):
+    """A file of weights after one of eleven accidents or attacks, and the name of it."""
+    place, end = sorted(rng.randrange(len(content)) for _ in range(2))
+    length = rng.randrange(1, 200)
+    match kind := rng.randrange(11):
+        case 0:
+            return kind, content[:place] + bytes(
+                [content[place] ^ 1 << rng.randrange(8)]
+            ) + content[place + 1 :]
+        case 1:
+            return kind, content[:place] + rng.randbytes(length) + content[place + length :]
+        case 2:
+            return kind, content[:place]
+        case 3:
+            return kind, content + rng.randbytes(length)
+        case 4:  # a piece is lost
+            return kind, content[:place] + content[end + 1 :]
+        case 5:  # a piece comes twice
+            return kind, content[:end] + content[place:]
+        case 6:  # half of another file
+            other = (trained.SHIPPED / rng.choice(["lean_cnn.npz", "ctc_reader.npz"])).read_bytes()
+            return kind, content[:place] + other[place:]
+        case 7:
+            number = rng.randrange(len(weights))
+            arrays = [changed(w, rng) if i == number else w for i, w in enumerate(weights)]
+            return kind, packed(arrays)
+        case 8:  # a sound archive, and a flipped bit in the header of an array
+            number = rng.randrange(len(weights))
+            file = io.BytesIO()
+            np.save(file, weights[number])
+            array = bytearray(file.getvalue())
+            array[rng.randrange(128)] ^= 1 << rng.randrange(8)
+            return kind, well_formed_but(f"arr_{number}.npy", bytes(array))
+        case 9:
+            objects = np.array([Payload(canary)], dtype=object)
+            return kind, packed([*weights[:-1], objects])
+        case _:  # a pickle in place of the archive, or of an array
+            harm = pickle.dumps(Payload(canary), protocol=rng.randrange(5))
+            return kind, rng.choice([harm, well_formed_but("arr_0.npy", harm)])
+
+
+@pytest.mark.parametrize("count", [200, pytest.param(2_000, marks=pytest.mark.long)])
+def test_spoiled_weights_are_refused_or_read_as_they_were(tmp_path, count):
+    """What is read must be the very numbers: a bit in a date or a name may change, or one that is read nowhere."""
+    path, canary = tmp_path / "bad.npz", tmp_path / "canary"
+    pickle.loads(pickle.dumps(Payload(str(canary)))).close()
+    assert canary.exists()  # the attack works on who loads pickles
+    canary.unlink()
+    weights, rng = random_weights("lstm"), random.Random(2026)
+    content = packed(weights)
+    refused, read = [[] for _ in range(11)], [0] * 11
+    for _ in range(count):
+        kind, spoiled = mutant(content, weights, str(canary), rng)
+        path.write_bytes(spoiled)
         try:
-            assert trained.load_weights(tmp_path / "flipped.npz")[0] == "lstm"
-        except ValueError:
-            refused += 1
-    assert refused > 30
+            name, got = trained.load_weights(path)
+        except ValueError as error:
+            refused[kind].append(str(error))
+            continue
+        assert name == "lstm"
+        for a, b in zip(got, weights, strict=True):
+            np.testing.assert_array_equal(a, b)
+        read[kind] += 1
+    assert not canary.exists()
+    said = r".*bad\.npz (is damaged, or not a file of weights \(\.npz\): .+|fits none of .+); train new .+"
+    assert [e for errors in refused for e in errors if not re.fullmatch(said, e)] == []
+    assert min(read[3], *(len(refused[kind]) for kind in range(11) if kind != 3)) > count / 40
+    assert [read[kind] for kind in (2, 7, 9, 10)] == [0] * 4

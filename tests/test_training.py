@@ -88,3 +88,26 @@ def test_a_checkpoint_of_another_network_is_refused():
     recipe = training.RECIPES["lstm"]
     with pytest.raises(ValueError, match="not one of lstm; train without --resume"):
         training.train(recipe, DIGITS, LABELS, seed=0, checkpoint=[np.zeros(3)])
+
+
+@pytest.mark.parametrize(("name", "augment"), [("cnn", False), ("lstm", True), ("ctc", False)])
+def test_training_goes_on_from_each_epoch_to_the_same_weights(name, augment, monkeypatch):
+    """Exact bits, with the order of images, dropout, distortions and new strips: tests/test_cli.py, on one thread."""
+    monkeypatch.setattr(training, "CTC_STEPS", 2)
+    recipe = training.RECIPES[name]._replace(epochs=3, augment=augment)
+    kept, began = [], []
+
+    def keep(epoch, logs):
+        learner = callback.model
+        variables = [*learner.variables, *learner.optimizer.variables]
+        kept.append([np.asarray(variable).copy() for variable in variables])
+        began.append(learner.get_weights())
+
+    callback = keras.callbacks.LambdaCallback(on_epoch_begin=keep)
+    expected = training.train(recipe, DIGITS, LABELS, 1, [callback]).get_weights()
+    for checkpoint, weights in zip(kept[1:], began[1:], strict=True):
+        resumed = training.train(recipe, DIGITS, LABELS, 1, checkpoint=checkpoint).get_weights()
+        for got, each in zip(resumed, expected, strict=True):
+            np.testing.assert_allclose(got, each, rtol=0, atol=1e-5)
+        moved = [np.abs(a - b).max() for a, b in zip(expected, weights, strict=True)]
+        assert max(moved) > 1e-3
