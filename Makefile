@@ -11,7 +11,7 @@ HTML := _build/html
 ALONE := tests/test_lighthouse.py  # it measures times, so nothing else may compute meanwhile
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test test-long run weights new jupyter lint audit lock dist clean
+.PHONY: help book serve test test-long run weights bench new jupyter lint audit lock dist clean
 
 help:            ## print the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -42,6 +42,12 @@ weights: .all    ## train the networks that ship with the book, and write them f
 	@$(RUN) tools/page_weights.py
 	@$(RUN) tools/page_errors.py
 	@$(RUN) tools/page_reader.py
+
+bench: .all      ## measure speed and accuracy, for hours; goes on where it was interrupted
+	@$(RUN) benchmarks/run.py
+	@$(RUN) benchmarks/run.py --split validation
+	@$(RUN) benchmarks/probes.py
+	@$(RUN) benchmarks/page.py
 
 new: .all        ## start a chapter: NB=19_many_devices
 	@$(RUN) tools/notebooks.py new $(NB)
