@@ -1,5 +1,5 @@
-# The command `hwr` in a container, for a rented machine (book/cloud.md). Everything it installs is checked by hash:
-# uv against tools/uv.txt, all else against uv.lock.
+# The command `hwr` in a container, for a rented machine (book/cloud.md).
+# Everything it installs is checked by hash: uv against tools/uv.txt, all else against uv.lock.
 FROM python:3.12-slim
 WORKDIR /book
 COPY tools/uv.txt pyproject.toml uv.lock ./

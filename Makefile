@@ -11,13 +11,14 @@ HTML := _build/html
 ALONE := tests/test_lighthouse.py  # it measures times, so nothing else may compute meanwhile
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test test-long run weights new jupyter lint audit lock dist clean
+.PHONY: help book serve test test-long run weights bench new jupyter lint audit lock dist clean
 
 help:            ## print the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 
 book: .docs      ## build the HTML book from the stored outputs
 	@$(RUN) tools/notebooks.py sync
+	@$(RUN) tools/claims.py
 	@$(BIN)/jupyter-book build -W -n --keep-going --quiet . > /dev/null
 	@echo "The book is built. Open $(HTML)/index.html, or run: make serve"
 
@@ -34,6 +35,7 @@ test-long: book .all .lighthouse .colab ## make test and the tests that take hou
 
 run: .all        ## execute the notebooks and store their outputs; NB=04 runs one chapter
 	@$(RUN) tools/notebooks.py run $(NB)
+	@$(RUN) tools/claims.py
 
 weights: .all    ## train the networks that ship with the book, and write them for its pages
 	@$(RUN) tools/weights.py
@@ -41,17 +43,24 @@ weights: .all    ## train the networks that ship with the book, and write them f
 	@$(RUN) tools/page_errors.py
 	@$(RUN) tools/page_reader.py
 
+bench: .all      ## measure speed and accuracy, for hours; goes on where it was interrupted
+	@$(RUN) benchmarks/run.py
+	@$(RUN) benchmarks/run.py --split validation
+	@$(RUN) benchmarks/probes.py
+	@$(RUN) benchmarks/page.py
+
 new: .all        ## start a chapter: NB=19_many_devices
 	@$(RUN) tools/notebooks.py new $(NB)
 
 jupyter: .all    ## open JupyterLab; saving a notebook writes its .md twin
 	@$(BIN)/jupyter lab notebooks
 
-lint: .all       ## ruff, mypy, notebook pairs
+lint: .all       ## ruff, mypy, notebook pairs, the page of claims
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check hwr_utils tests tools benchmarks book/_ext
 	@$(BIN)/mypy
 	@$(RUN) tools/notebooks.py check
+	@$(RUN) tools/claims.py check
 
 audit: .docs     ## ask osv.dev for known faults in the versions that uv.lock names
 	@$(BIN)/uv audit --frozen

@@ -1,4 +1,4 @@
-"""What the browser tests share."""
+"""What the browser tests share: bringing an element into view."""
 
 from playwright.sync_api import Locator
 

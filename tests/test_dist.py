@@ -10,13 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 from book_pdf import chapters
 from playwright.sync_api import Browser
 from pypdf import PdfReader
 
 ROOT = Path(__file__).resolve().parent.parent
-FIRST = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))["root"]
 
 
 @pytest.fixture(scope="module")

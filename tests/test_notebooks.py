@@ -113,6 +113,15 @@ def test_cells_are_short_and_tags_are_known(notebook):
 
 
 @each_notebook
+def test_code_lines_fit_on_a_laptop(notebook):
+    """At 1280 pixels a cell shows 98 characters and a fold 94; a longer line would have to be scrolled."""
+    cells = [cell.source for cell in code_cells(notebook)[1:]]
+    for width, blocks in ((98, cells), (94, notebooks.FENCE.findall(prose(notebook)))):
+        lines = [line for block in blocks for line in block.splitlines()]
+        assert [line for line in lines if len(line) > width] == []
+
+
+@each_notebook
 def test_no_compared_cell_asks_for_device_or_version(notebook):
     """A line that is compared must be the same on a CPU and a GPU, and on each version that the book supports."""
     asks = re.compile(
@@ -171,6 +180,35 @@ def test_has_four_exercises_with_hint_solution_and_wrong_answer(notebook):
     assert len(found) >= 4
     assert all(e.solution and e.wrong_answer for e in found)
     assert prose(notebook).count("<summary>Hint</summary>") == len(found)
+
+
+@each_notebook
+def test_each_exercise_says_how_hard_it_is(notebook):
+    titles = re.findall(r"^\*\*(\d+\.\d+) (.*?)\*\*", prose(notebook), re.MULTILINE)
+    assert [number for number, _ in titles] == [
+        e.number for e in notebooks.exercises(read(notebook))
+    ]
+    marks = [title for _, title in titles]
+    title = re.compile(r"(Compute|Predict|Code|Explain), (easy|medium|hard)\.")
+    assert [mark for mark in marks if not title.fullmatch(mark)] == []
+    assert any(mark.endswith("easy.") for mark in marks), "a chapter has an exercise to begin with"
+
+
+def test_the_teaching_plan_adds_up_what_the_headers_say():
+    rows = re.findall(
+        r"^\| \d .*", (ROOT / "book" / "teaching.md").read_text("utf-8"), re.MULTILINE
+    )
+    planned = []
+    for row in rows:
+        chapters = [
+            ROOT / "notebooks" / name for name in re.findall(r"notebooks/(\w+\.ipynb)", row)
+        ]
+        minutes = [int(re.search(r"(\d+) minutes to read", prose(path))[1]) for path in chapters]
+        seconds = [notebooks.time_bound(read(path)) for path in chapters]
+        assert row.endswith(f"| {sum(minutes)} | {sum(seconds)} |"), row
+        planned += chapters
+    assert len(rows) == 6
+    assert planned == ALL
 
 
 @each_notebook

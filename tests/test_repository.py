@@ -27,6 +27,7 @@ from tests.leaks import tracked_files
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGE = ROOT / "hwr_utils"
+TREE = {path.name for path in ROOT.iterdir()}
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 # The way through the house: a module imports only from the ones before it.
@@ -104,9 +105,15 @@ def test_direct_versions_takes_the_version_for_conda_python() -> None:
     }
 
 
-def test_citation_names_this_version() -> None:
+def test_version_citation_changes_and_release_agree() -> None:
+    version = PYPROJECT["project"]["version"]
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
-    assert citation["version"] == PYPROJECT["project"]["version"]
+    assert citation["version"] == version
+    assert lock.read_lock()["hwr-utils"]["version"] == version, "run `make lock`"
+    changes = re.findall(r"^## (.*)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+    assert re.fullmatch(rf"{re.escape(version)}, (not yet released|\d{{4}}-\d\d-\d\d)", changes[0])
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    assert config["repository"]["branch"] in ("main", f"v{version}"), "what Colab installs"
 
 
 @pytest.mark.parametrize("version", [(3, 10), (3, 14)])
@@ -243,6 +250,29 @@ def test_only_ci_knows_our_data_folder() -> None:
     ]
 
 
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_and_files_that_a_page_of_the_repository_names_exist(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
+    named += [n for n in re.findall(r"`([\w./]+/[\w./]*)`", text) if n.split("/")[0] in TREE]
+    built = re.compile(r"\.venv|dist/|_build")
+    missing = [name for name in named if not (ROOT / name).exists() and not built.match(name)]
+    assert missing == []
+
+
+def test_the_readme_maps_every_part_of_the_tree() -> None:
+    """Each folder, and each file at the top that a reader may open: the others are settings that begin with a dot."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    tops = {name.split("/")[0] + "/" * ("/" in name) for name in tracked_files()}
+    tops -= {
+        "README.md",
+        "conftest.py",
+        "jupytext.toml",
+    }  # itself, and what pytest and jupytext look for
+    unnamed = [top for top in tops if not top.startswith(".") and f"{top}" not in text]
+    assert sorted(unnamed) == []
+
+
 # The helper package -----------------------------------------------------------------------------
 
 
@@ -322,3 +352,142 @@ def test_module_imports_only_from_modules_above_it(module: str) -> None:
     assert module in ORDER, f"{module}.py has no place in the order of hwr_utils/__init__.py"
     source = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
     assert modules_imported(source) <= set(ORDER[: ORDER.index(module)])
+
+
+def documented(source: str) -> dict[str, tuple[ast.FunctionDef, str]]:
+    """Name -> node and docstring of each public function."""
+    found = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            found[node.name] = node, ast.get_docstring(node) or ""
+    return found
+
+
+def docstring_faults(node: ast.FunctionDef, text: str) -> list[str]:
+    """What the docstring of a public function owes to its reader."""
+    arguments = [a for a in (*node.args.args, *node.args.kwonlyargs) if a.arg not in ("self", "_")]
+    returns = node.returns is not None and ast.unparse(node.returns) != "None"
+    raises = any(isinstance(part, ast.Raise) and part.exc for part in ast.walk(node))
+    faults = [] if re.match(r".+\.(\n\n|$)", text, re.DOTALL) else ["no first sentence"]
+    for argument in arguments:
+        said = re.search(rf"^ *{argument.arg}: (.*(?:\n {{6,}}.*)*)", text, re.M)
+        kind = ast.unparse(argument.annotation) if argument.annotation else ""
+        if not said:
+            faults.append(f"{argument.arg} is not explained")
+        elif re.fullmatch(r"(np\.ndarray|ArrayLike)( \| None)?", kind) and not re.search(
+            r"`\(|shape|numbers|\bas (in|for|given to) `", said[1]
+        ):
+            faults.append(f"{argument.arg} has no shape")
+    faults += ["no Returns"] if returns and not re.search("^(Returns|Yields):$", text, re.M) else []
+    faults += ["no Raises"] if raises and not re.search("^Raises:$", text, re.M) else []
+    faults += [] if re.search(r"^(Sources?: |No source: )\S", text, re.M) else ["no source"]
+    return faults + ([] if ">>> " in text else ["no example"])
+
+
+# Its example would train a network and write files; tests/test_cli.py does both.
+WITHOUT_EXAMPLE = {"save_weights"}
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m != "cli"])  # `hwr --help` explains cli
+def test_docstrings_are_complete(module: str) -> None:
+    public = documented((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
+    faults = {name: docstring_faults(*function) for name, function in public.items()}
+    for name in WITHOUT_EXAMPLE & faults.keys():
+        faults[name].remove("no example")
+    assert {name: said for name, said in faults.items() if said} == {}
+
+
+def test_docstring_faults_sees_each_fault() -> None:
+    source = "def f(x: np.ndarray, y: int) -> int:\n    {}\n    raise ValueError('no')\n"
+    good = """One sentence.
+
+    Args:
+        x: `(n,)` numbers.
+        y: how many.
+
+    Returns:
+        their sum.
+
+    Raises:
+        ValueError: always.
+
+    No source: a sum.
+
+    >>> 1 + 1
+    2"""
+
+    def faults(text: str) -> list[str]:
+        return docstring_faults(*documented(source.format(f'"""{text}"""'))["f"])
+
+    assert faults(good) == []
+    assert faults(good.replace("`(n,)` numbers", "some")) == ["x has no shape"]
+    assert faults(good.replace("y: how many", "z: how many")) == ["y is not explained"]
+    assert faults("One") == [
+        "no first sentence",
+        "x is not explained",
+        "y is not explained",
+        "no Returns",
+        "no Raises",
+        "no source",
+        "no example",
+    ]
+
+
+def test_each_python_file_says_first_what_is_in_it() -> None:
+    silent = []
+    for name, text in tracked_files().items():
+        if name.endswith(".py") and text.strip():
+            docstring = ast.get_docstring(ast.parse(text)) or ""
+            if not re.match(r"\S.{20,}[.:,]$", docstring.split("\n")[0]):
+                silent.append(name)
+    assert silent == []
+
+
+def test_nothing_is_left_for_later() -> None:
+    later = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
+    texts = {n: t for n, t in tracked_files().items() if not n.endswith((".ipynb", "mathjax.js"))}
+    assert [name for name, text in texts.items() if later.search(text)] == []
+    assert later.search("# TO" + "DO: more")
+
+
+def used_names(trees: list[ast.Module]) -> set[str]:
+    """Every name that some code reads, and every word in a text, because tests name functions in texts, too."""
+    found = set()
+    for tree in trees:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                found.add(node.id)
+            elif isinstance(node, ast.Attribute):
+                found.add(node.attr)
+            elif isinstance(node, ast.ImportFrom):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found |= set(re.findall(r"\w+", node.value))
+    return found
+
+
+def test_no_function_is_dead() -> None:
+    """Each function and constant at the top of a file is used, by other code than its own definition."""
+    texts = tracked_files()
+    cells = [t for n, t in texts.items() if re.fullmatch(r"notebooks/\d\w+\.md", n)]
+    cells += [t for n, t in texts.items() if n.startswith("book/") and n.endswith((".md", ".html"))]
+    words = set(
+        re.findall(r"\w+", "\n".join([*cells, texts["_config.yml"], texts["pyproject.toml"]]))
+    )
+    trees = {n: ast.parse(t) for n, t in texts.items() if n.endswith(".py")}
+    used = used_names(list(trees.values())) | words
+    dead = []
+    for name, tree in trees.items():
+        for node in tree.body:
+            defined = [node.name] if isinstance(node, ast.FunctionDef | ast.ClassDef) else []
+            if isinstance(node, ast.Assign):
+                defined = [t.id for t in node.targets if isinstance(t, ast.Name)]
+            # pytest finds tests, fixtures and hooks by their names, and Sphinx its extensions.
+            mine = [d for d in defined if not re.match("test_|pytest_|__|setup$", d)]
+            dead += [f"{name}: {d}" for d in mine if d not in used and not fixture(node)]
+    assert dead == []
+
+
+def fixture(node: ast.stmt) -> bool:
+    """Whether pytest or hypothesis calls this function because of what stands above it."""
+    return any("fixture" in ast.unparse(d) for d in getattr(node, "decorator_list", []))

@@ -384,6 +384,11 @@ def test_page_fits_a_phone(opened: Visit) -> None:
     opened.page.set_viewport_size({"width": 320, "height": 640})
     assert overflow(opened.page) == []
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= 320
+    starts = opened.page.evaluate(
+        "[...document.querySelectorAll('div.math mjx-container > :first-child')]"
+        ".map((formula) => formula.getBoundingClientRect().left)"
+    )
+    assert all(start >= 0 for start in starts), "the start of a wide formula is out of reach"
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])

@@ -15,12 +15,15 @@ import base64
 import io
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,6 +38,7 @@ NOTEBOOKS = ROOT / "notebooks"
 TWIN = {"extension": ".md", "format_name": "myst"}
 FOLDED = re.compile(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>", re.DOTALL)
 FENCE = re.compile(r"```python\n(.*?)```", re.DOTALL)
+CLAIM = re.compile(r".+(: equal within | is above | is below )[-\d.e+]+( .+)?")
 TIME_BOUND = re.compile(r"[Rr]uns in at most (\d+) seconds")
 
 
@@ -91,6 +95,7 @@ def read_pair(twin: Path) -> Any:
         for cell in [c for c in notebook.cells if c.cell_type == "code"][1:]:
             if ran.get(cell.get("id")) != cell.source:
                 cell.outputs, cell.execution_count = [], None
+                notebook.metadata.pop("claims", None)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     notebook.metadata.pop("jupytext", None)  # jupytext.toml says it for all notebooks
     for cell in notebook.cells:
@@ -189,15 +194,40 @@ def is_compared(cell: dict, dataset: str) -> bool:
     return "nbval-ignore-output" not in tags and not (dataset == "digits" and "mnist" in tags)
 
 
-def compared_lines(notebook: Path, dataset: str) -> tuple[int, int]:
-    """How many printed lines of a notebook are compared, and how many are not."""
-    counts = [0, 0]
-    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+def printed_lines(notebook: Any, dataset: str) -> tuple[list[str], list[str]]:
+    """The lines of a notebook that are compared when `dataset` is the data, and the lines that are not."""
+    lines: tuple[list[str], list[str]] = [], []
+    for cell in notebook["cells"]:
         for output in cell.get("outputs", []):
             text = output.get("text") or output.get("data", {}).get("text/plain", [])
-            lines = "".join(text).strip().count("\n") + 1
-            counts[0 if is_compared(cell, dataset) else 1] += lines
-    return counts[0], counts[1]
+            lines[0 if is_compared(cell, dataset) else 1].extend("".join(text).strip().split("\n"))
+    return lines
+
+
+def compared_lines(path: Path, dataset: str) -> tuple[int, int]:
+    """How many printed lines of a notebook are compared, and how many are not."""
+    compared, ignored = printed_lines(json.loads(path.read_text(encoding="utf-8")), dataset)
+    return len(compared), len(ignored)
+
+
+def claims(notebook: Any, name: str) -> list[tuple[str, float | None]]:
+    """Each line of a notebook that states a bound, with the value measured; None before values were kept."""
+    lines, ignored = (
+        [line for line in part if CLAIM.fullmatch(line)]
+        for part in printed_lines(notebook, "mnist")
+    )
+    if ignored:
+        sys.exit(f"{name}: a claim stands in a cell whose output is not compared: {ignored[0]}")
+    if "claims" not in notebook["metadata"]:
+        return [(line, None) for line in lines]
+    values = notebook["metadata"]["claims"]["values"]
+    if lines != [line for line, _ in values]:
+        odd = next(iter(set(lines) ^ {line for line, _ in values}), "their order")
+        sys.exit(
+            f"{name}: the claims that it prints are not those whose values it holds: {odd}\n"
+            f"Execute it with `make run NB={name[:2]}`; a claim is printed by a function of checks.py."
+        )
+    return [(line, value) for line, value in values]
 
 
 @dataclass(frozen=True)
@@ -309,7 +339,10 @@ def time_bound(notebook: Any) -> int:
 
 
 def execute(notebook: Any) -> tuple[float, float]:
-    """Run all cells on a fresh kernel, in place; returns the seconds it took, on the clock and of processor time."""
+    """Run all cells on a fresh kernel, in place, and put the values of its claims into its metadata.
+
+    Returns the seconds it took, on the clock and of processor time.
+    """
     from nbclient import NotebookClient
 
     for cell in notebook.cells:
@@ -324,10 +357,22 @@ def execute(notebook: Any) -> tuple[float, float]:
         resources={"metadata": {"path": str(NOTEBOOKS)}},
         extra_arguments=["--IPKernelApp.capture_fd_output=False", "--IPKernelApp.log_level=ERROR"],
     )
-    start, busy = time.perf_counter(), children_seconds()
-    client.execute(stderr=subprocess.DEVNULL)  # TensorFlow's start-up lines, which no reader needs
-    seconds = time.perf_counter() - start
-    return seconds, (children_seconds() - busy) or seconds
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder, "claims")
+        log.touch()
+        start, busy = time.perf_counter(), children_seconds()
+        # TensorFlow's start-up lines go to stderr; no reader needs them.
+        client.execute(stderr=subprocess.DEVNULL, env={**os.environ, "HWR_CLAIMS": str(log)})
+        seconds = time.perf_counter() - start
+        busy = (children_seconds() - busy) or seconds
+        values = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    packages = {name: version(name.lower()) for name in ("TensorFlow", "Keras", "NumPy")}
+    notebook.metadata["claims"] = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "versions": {"Python": platform.python_version(), **packages},
+        "values": values,
+    }
+    return seconds, busy
 
 
 def children_seconds() -> float:
@@ -356,6 +401,7 @@ def run(twins: list[Path]) -> None:
         except Exception as error:  # nbclient: the cell's own error, in full, is the message
             sys.exit(f"stopped, nothing stored\n{error}")
         clean(notebook)
+        claims(notebook, twin.stem)  # refuses to go on when one has no value
         # On a machine that other work slows down, the processor time is the fairer figure.
         if min(seconds, busy) > bound:
             slow.append(twin.stem)
