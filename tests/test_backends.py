@@ -37,6 +37,7 @@ print("backend:", keras.backend.backend())
 CUTS = {
     "08": {
         "BATCH_SIZE = 128": "BATCH_SIZE = 16",
+        "((100, 0.85), (200, 0.96))": "((100, 0.85),)",
         "x_train[2000:2500], y_train[2000:2500]": "x_train[:500], y_train[:500]",
     },
     "17": {"BATCH_SIZE = 128": "BATCH_SIZE = 16"},
