@@ -9,6 +9,8 @@ from typing import Any
 
 import run
 
+from hwr_utils import data
+
 PAGE = Path(__file__).parent.parent / "book" / "benchmarks.md"
 MARKED = re.compile(r"(?<=<!-- from results.json -->\n).*?(?=<!-- end -->)", re.S)
 Rows = dict[str, list[dict[str, Any]]]
@@ -156,6 +158,5 @@ def render(page: str, record: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(
-        render(PAGE.read_text(encoding="utf-8"), run.load_record(run.RECORD)), encoding="utf-8"
-    )
+    text = render(PAGE.read_text(encoding="utf-8"), run.load_record(run.RECORD))
+    data.publish(text.encode(), PAGE)

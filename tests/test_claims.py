@@ -244,8 +244,7 @@ def known(notebook):
         quantities(printed)
         | {(round(100 * n, 9), "%") for n in settings if n < 1}
         # A small whole number stands in any code for something else.
-        | {(n, unit) for n in settings if n >= 10 or n % 1 for unit in UNITS if unit != "%"}
-        | {(n, "times") for n in plain if n >= 10 or n % 1}
+        | {(n, "times") for n in plain | settings if n >= 10 or n % 1}
         | {(n, "as many") for n in plain | settings}  # the ratio of two counts
     )
 
@@ -312,6 +311,7 @@ def test_each_exception_is_used():
         ("It takes 2 to 7 s, and is 3.5 times faster.", ["2 seconds", "3.5 times", "7 seconds"]),
         ("It drops 40 % of the units.", []),
         ("It gains 40 points.", ["40 points"]),
+        ("It takes 20 seconds.", ["20 seconds"]),
         ("The text of 2018 says 97.66 %.", []),
         ("[Ada (1843)](https://doi.org/1) says 97.66 %.", []),
         ("Once, outside this page, it read 91 %.\nAnd 92 %.\n\n| a | 93 % |\n\nThen 94 %.", ["94 %"]),
@@ -322,7 +322,7 @@ def test_each_exception_is_used():
     ],
 )  # fmt: skip
 def test_a_number_without_a_claim_is_found(sentence, found):
-    code = {"cell_type": "code", "source": "rate = 0.4  # 0.98 and 98 %", "metadata": {}}
+    code = {"cell_type": "code", "source": "rate, count = 0.4, 20  # 0.98 and 98 %", "metadata": {}}
     code["outputs"] = [{"text": "accuracy is above 99 %\n"}]
     prose = {"cell_type": "markdown", "source": sentence}
     other = copy.deepcopy(code)

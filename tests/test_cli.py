@@ -570,9 +570,8 @@ def small(handwriting, monkeypatch, home):
 def test_the_command_trains_the_weights_of_the_chapter(name, small, capsys):
     number, network, wanted = CELLS[name]
     definitions, cells = chapter(number)
-    space = {
-        "cnn_2018": trained.MODELS["cnn"].build()
-    }  # of an earlier cell: its parameters are counted
+    # An earlier cell of chapter 08 built it; the lean network's cell counts its parameters.
+    space = {"cnn_2018": trained.MODELS["cnn"].build()}
     exec(definitions, space)
     exec(cell_with(cells, "data.load_handwriting()"), space)
     keras.utils.set_random_seed(space["SEED"])

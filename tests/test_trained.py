@@ -131,6 +131,15 @@ def well_formed_but(name, content):
     return file.getvalue()
 
 
+def lying_header():
+    """A header that says it is 16 bytes shorter: the numbers would begin in its spaces."""
+    file = io.BytesIO()
+    np.save(file, random_weights("lstm")[0])
+    content = bytearray(file.getvalue())
+    content[8] -= 16
+    return well_formed_but("arr_0.npy", bytes(content))
+
+
 def flipped():
     content = bytearray(packed(random_weights("lstm")))
     content[5_000] ^= 1
@@ -145,13 +154,26 @@ def flipped():
         (lambda: pickle.dumps([1, 2]), r"it begins with b'\\x80\\x04\\x95"),
         (lambda: packed([np.zeros(3)])[:-30], "File is not a zip file"),
         (flipped, "Error -3 while decompressing|Bad CRC-32 for file 'arr_0.npy'"),
+        (lying_header, "arr_0.npy holds more than its header says"),
         (object_array, "Object arrays cannot be loaded"),
         (not_finite, "not all of it are finite numbers"),
         (bomb, "it unpacks to more than any network of this book needs"),
-        (wrong_name_in_zip, "not all of it are finite numbers"),
-        (lambda: well_formed_but("arr_0.npy", b""), "not all of it are finite numbers"),
+        (wrong_name_in_zip, "the magic string is not correct"),
+        (lambda: well_formed_but("arr_0.npy", b""), "EOF: reading magic string"),
     ],
-    ids=["empty", "page", "pickle", "cut", "flip", "objects", "nan", "bomb", "text", "no array"],
+    ids=[
+        "empty",
+        "page",
+        "pickle",
+        "cut",
+        "flip",
+        "lie",
+        "objects",
+        "nan",
+        "bomb",
+        "text",
+        "no array",
+    ],
 )
 def test_damaged_files_are_refused_each_with_its_reason(tmp_path, content, reason):
     path = tmp_path / "bad.npz"

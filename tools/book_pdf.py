@@ -107,9 +107,8 @@ def one_page() -> str:
         articles += str(article)
         if page == TOC["root"]:
             articles += '<nav class="book-contents"><h1>Contents</h1>CONTENTS</nav>'
-    chapter_page = next(
-        page for page, _ in listed if page.startswith("notebooks/")
-    )  # has every style
+    # A chapter's page has every style.
+    chapter_page = next(page for page, _ in listed if page.startswith("notebooks/"))
     sheet = BeautifulSoup(
         (HTML / f"{chapter_page}.html").read_text(encoding="utf-8"), "html.parser"
     )

@@ -1,4 +1,4 @@
-"""What Jupyter Book 1 does not give: one address, links to terms, descriptions, a front door, a sitemap."""
+"""What Jupyter Book 1 does not give: one address, descriptions, a front door, a sitemap."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from sphinx.config import Config
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", set_address)
     app.connect("env-get-outdated", notice_static_files)
-    app.connect("doctree-read", add_terms)
     app.connect("html-page-context", add_description)
     app.connect("build-finished", write_front_door, priority=400)
     app.connect("build-finished", write_sitemap)
@@ -43,14 +42,6 @@ def notice_static_files(app: Sphinx, env: Any, *pages: set[str]) -> list[str]:
         if copy.exists() and copy.read_bytes() != file.read_bytes():
             return [app.config.root_doc]
     return []
-
-
-def add_terms(app: Sphinx, doctree: nodes.document) -> None:
-    """Let chapters link to `glossary.md#term-pixel`; MyST knows headings only, and warns."""
-    slugs = app.env.metadata[app.env.docname].setdefault("myst_slugs", {})
-    for term in doctree.findall(nodes.term):
-        for name in term["ids"]:
-            slugs[name] = (term.line, name, term.astext())
 
 
 def add_description(
