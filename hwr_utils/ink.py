@@ -152,7 +152,7 @@ def lift_ink(picture: np.ndarray) -> np.ndarray:
     wide = np.pad(bright, side, mode="edge")  # the paper goes on beyond the picture
     paper = ndimage.grey_opening(wide, (side, side))[side:-side, side:-side]
     ink = 255 * (bright - paper) / np.maximum(255 - paper, 32)  # 32 bounds the noise in deep shade
-    return ink - np.median(ink)
+    return ink - np.median(ink[ink <= ink.max() / 2])  # of the paper alone, where ink covers most
 
 
 def keep_ink(lifted: np.ndarray) -> np.ndarray:
@@ -179,7 +179,8 @@ def keep_ink(lifted: np.ndarray) -> np.ndarray:
     """
     from scipy import ndimage
 
-    noise = 1.4826 * np.median(np.abs(lifted))  # the standard deviation, when it is normal
+    paper = lifted[lifted <= lifted.max() / 2]
+    noise = 1.4826 * np.median(np.abs(paper))  # the standard deviation, when it is normal
     full = np.percentile(lifted[lifted >= lifted.max() / 2], 90)
     least = max(LEAST_CONTRAST, 8 * noise)
     if full < least:

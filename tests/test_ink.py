@@ -89,6 +89,13 @@ def test_thick_strokes_stay_thick():
     np.testing.assert_array_equal(ink.thicken(page), page)
 
 
+def test_ink_that_covers_most_of_the_page_is_seen():
+    images = data.load_digits()[0][0].reshape(-1, 28, 28)
+    for image in images[np.argsort(-(images > 127).sum(axis=(1, 2)))[:40]]:  # the boldest
+        page = np.pad(data.fit_box(image, 266), 7)
+        assert ink.normalise(Image.fromarray(255 - page)).max() > 200
+
+
 # Photographs ------------------------------------------------------------------------------------
 
 
