@@ -78,7 +78,7 @@ def goals(rows: Rows, probes: dict[str, Any]) -> Iterator[list[str]]:
     ):
         here = rows.get(name, [])
         right, longest = accuracies(here), max((row["seconds"] for row in here), default=0)
-        said = f"{spread(right, 2)} % in {longest:.0f} s at most, {seeds(right)}"
+        said = f"{spread(right, 2)} % in {longest:,.0f} s at most, {seeds(right)}"
         line = goal(claim, f"at least {least:.2f} %", right, said, mean(right) >= least)
         yield [*line[:3], f"accuracy {line[3]}, time **no**"] if longest > 60 * minutes else line
     for gap, most in (("-4 to 10", 1.0), ("0 to 10", 0.5)):

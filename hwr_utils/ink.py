@@ -104,6 +104,7 @@ def ink_is_dark(picture: np.ndarray) -> bool:
 
     Ink is rare and stands out far; paper is common and lies near the average around it. So the cubed differences from
     a smoothed picture sum to the sign of the ink. A shadow's edge has as much on its dark side as on its light side.
+    A digit so bold that it fills its page can be mistaken for the paper.
 
     Args:
         picture: uint8 `(height, width)` brightness.
@@ -152,7 +153,12 @@ def lift_ink(picture: np.ndarray) -> np.ndarray:
     wide = np.pad(bright, side, mode="edge")  # the paper goes on beyond the picture
     paper = ndimage.grey_opening(wide, (side, side))[side:-side, side:-side]
     ink = 255 * (bright - paper) / np.maximum(255 - paper, 32)  # 32 bounds the noise in deep shade
-    return ink - np.median(ink[ink <= ink.max() / 2])  # of the paper alone, where ink covers most
+    return ink - np.median(_paper(ink))
+
+
+def _paper(ink: np.ndarray) -> np.ndarray:
+    """The values of the paper, also where ink covers most of the picture: all up to half of the brightest."""
+    return ink[ink <= ink.max() / 2]
 
 
 def keep_ink(lifted: np.ndarray) -> np.ndarray:
@@ -179,8 +185,7 @@ def keep_ink(lifted: np.ndarray) -> np.ndarray:
     """
     from scipy import ndimage
 
-    paper = lifted[lifted <= lifted.max() / 2]
-    noise = 1.4826 * np.median(np.abs(paper))  # the standard deviation, when it is normal
+    noise = 1.4826 * np.median(np.abs(_paper(lifted)))  # the standard deviation, when it is normal
     full = np.percentile(lifted[lifted >= lifted.max() / 2], 90)
     least = max(LEAST_CONTRAST, 8 * noise)
     if full < least:
@@ -221,8 +226,7 @@ def thicken(ink: np.ndarray, size: int | None = None) -> np.ndarray:
     from scipy import ndimage
 
     stroke = ink > ink.max() / 2
-    rows, columns = np.flatnonzero(stroke.any(axis=1)), np.flatnonzero(stroke.any(axis=0))
-    wanted = (size or max(np.ptp(rows), np.ptp(columns)) + 1) / 10
+    wanted = (size or np.ptp(np.nonzero(stroke), axis=1).max() + 1) / 10
     width = 4 * ndimage.distance_transform_edt(stroke)[stroke].mean() - 2
     return ndimage.maximum_filter(ink, max(round(wanted - width), 0) + 1)
 
@@ -296,9 +300,8 @@ def outline(ink: np.ndarray) -> float:
     2.4
     """
     stroke = np.pad(ink > 127, 1)
-    rows, columns = (np.flatnonzero(stroke.any(axis=axis)) for axis in (1, 0))
     edges = np.diff(stroke, axis=0).sum() + np.diff(stroke, axis=1).sum()
-    return float(edges / (max(np.ptp(rows), np.ptp(columns)) + 1))
+    return float(edges / (np.ptp(np.nonzero(stroke), axis=1).max() + 1))
 
 
 def normalise_strip(source: str | Path | Image.Image) -> np.ndarray:
