@@ -14,6 +14,7 @@ import functools
 import json
 import os
 import platform
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -66,10 +67,13 @@ class Stopwatch(keras.callbacks.Callback):
         per_epoch = self.params["steps"]
         self.every = round(self.row.every * per_epoch)
         self.total = min(self.row.steps, self.row.recipe.epochs * per_epoch)
-        if self.row.decay is not None:
-            self.model.optimizer.learning_rate = keras.optimizers.schedules.ExponentialDecay(
-                self.row.recipe.peak_learning_rate, per_epoch, self.row.decay, staircase=True
-            )
+        peak = self.row.recipe.peak_learning_rate
+        if self.row.decay is None:
+            rate = training.one_cycle(peak, max(4, self.total))
+        else:
+            schedule = keras.optimizers.schedules.ExponentialDecay
+            rate = schedule(peak, per_epoch, self.row.decay, staircase=True)
+        self.model.optimizer.learning_rate = rate
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.steps += 1
@@ -159,10 +163,13 @@ def error_rates(model: Any, test: tuple[np.ndarray, np.ndarray]) -> dict[str, fl
 def here() -> dict[str, Any]:
     """The machine and the versions: rows are compared only where all of it is the same."""
     cpu = Path("/proc/cpuinfo")
-    names = cpu.read_text(encoding="utf-8").split("model name\t: ") if cpu.exists() else []
+    text = cpu.read_text(encoding="utf-8") if cpu.exists() else ""
+    known = dict(re.findall(r"^(model name|cpu family|model)\s*: (.*)$", text, re.M))
     backend = keras.backend.backend()
-    return {
-        "processor": names[1].splitlines()[0] if len(names) > 1 else platform.processor(),
+    return {  # of a virtual machine the name alone says little
+        "processor": "{model name}, family {cpu family}, model {model}".format(**known)
+        if len(known) == 3
+        else platform.processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "data": data.dataset_name(),
         "python": platform.python_version(),

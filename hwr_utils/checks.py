@@ -52,7 +52,7 @@ def check_close(got: ArrayLike, expected: ArrayLike, name: str, tolerance: float
         tolerance: the largest absolute difference allowed, above 0.
 
     Raises:
-        AssertionError: the shapes differ, or a number does.
+        AssertionError: the shapes differ, or a number does, or there is none to compare.
 
     No source: a comparison. Compare in float64: float32 sums in another order differ by some 1e-6.
 
@@ -60,9 +60,9 @@ def check_close(got: ArrayLike, expected: ArrayLike, name: str, tolerance: float
     the sum, by hand and by Keras: equal within 1e-09
     """
     a, b = np.asarray(got, dtype=float), np.asarray(expected, dtype=float)
-    if a.shape != b.shape:
-        raise AssertionError(f"{name}: shapes {a.shape} and {b.shape} differ")
-    worst = float(np.max(np.abs(a - b), initial=0.0))
+    if a.shape != b.shape or not a.size:
+        raise AssertionError(f"{name}: shapes {a.shape} and {b.shape} differ, or hold nothing")
+    worst = float(np.max(np.abs(a - b)))
     if not worst <= tolerance:
         raise AssertionError(f"{name}: differs by {worst:.3g}, more than {tolerance:g}")
     _claim(f"{name}: equal within {tolerance:g}", worst)
@@ -195,11 +195,12 @@ def _same(answer: Any, expected: Any, tolerance: float) -> bool:
 
 
 def _short(value: Any) -> str:
-    if isinstance(value, (str, bool, int)):
-        return repr(value)
-    if np.ndim(value) == 0:
-        return f"{value:.6g}" if isinstance(value, (float, np.floating)) else str(value)
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of several lengths
+        return str(value)
+    if array.ndim == 0:
+        return f"{one:.6g}" if isinstance(one := array.item(), float) else repr(one)
     if array.size <= 12:
         return str(array.tolist())
     return f"an array of shape {array.shape} that starts with {array.ravel()[:3].tolist()}"

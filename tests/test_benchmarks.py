@@ -128,16 +128,18 @@ def test_a_measurement_leaves_all_its_tests_out_of_the_clock(
     assert measured["seconds"] <= time.perf_counter() - start - 0.3 * len(calls)
 
 
-def test_a_training_stops_after_its_steps_and_its_rate_is_constant_or_decays() -> None:
+def test_a_training_stops_after_its_steps_and_its_rate_is_constant_decays_or_ends_its_cycle() -> (
+    None
+):
     rates = []
-    for decay in (1.0, 0.5):
+    for decay in (1.0, 0.5, None):
         row = ROW._replace(decay=decay, steps=25, every=0.0)
         watch = run.Stopwatch(row, lambda model: 0.0, lambda share: None)
         images, labels = np.zeros((1_000, 28, 28), np.uint8), np.zeros(1_000, int)
         model = training.train(row.recipe, images, labels, 0, [watch])
         assert watch.steps == 25
         rates.append(float(model.optimizer.learning_rate))
-    assert rates == pytest.approx([0.02, 0.01])
+    assert rates == pytest.approx([0.02, 0.01, 0.0002])
 
 
 def test_a_write_that_is_interrupted_leaves_the_record_whole(
@@ -270,6 +272,8 @@ def test_goals_are_met_missed_or_not_measured_and_none_is_left_out() -> None:
         == said["MNIST normalised again, against MNIST"][1]
         == "**no**"
     )
+    rows["lean, to 99.0"] = [row("", 9_900, 9, **{"0.99": 9.0})]
+    assert list(page.goals(rows, {}))[1][2:] == ["8.78x, 1 seed against 1", "yes"]
     rows["2018 cnn, first half"] = rows.pop("2018 cnn")
     assert next(page.goals(rows, {}))[2] == "more than 100x, 1 seed against 1"
     nothing = {claim: (measured, reached) for claim, _, measured, reached in page.goals({}, {})}

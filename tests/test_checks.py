@@ -1,5 +1,7 @@
 """The checks of a notebook must be able to fail, and print nothing when they do."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -24,6 +26,7 @@ def mnist(monkeypatch):
         ),
         (lambda: checks.check_close([1.0], [np.nan], "sums"), "sums: differs by nan"),
         (lambda: checks.check_close([1.0], [1.0, 1.0], "sums"), r"shapes \(1,\) and \(2,\) differ"),
+        (lambda: checks.check_close([], [], "sums"), "differ, or hold nothing"),
         (
             lambda: checks.check_above(0.99, 0.99, "accuracy"),
             "accuracy is 99 %, expected above 99 %",
@@ -70,7 +73,18 @@ def test_embedded_digits_have_their_own_bound(monkeypatch, capsys):
         ("B ", "b", "1.1: right"),
         ("a", "b", "1.1: not yet: got 'a', expected 'b'"),
         (3, "b", "1.1: not yet: got 3, expected 'b'"),
+        ("four", 3, "1.1: not yet: got 'four', expected 3"),
+        (True, 3, "1.1: not yet: got True, expected 3"),
+        (np.float32(0.5), 3, "1.1: not yet: got 0.5, expected 3"),
+        (1 / 3, 3, "1.1: not yet: got 0.333333, expected 3"),
         (None, 3, "1.1: not yet: got None, expected 3"),
+        ([[1], [2, 3]], 3, "1.1: not yet: got [[1], [2, 3]], expected 3"),
+        ([1] * 12, 3, f"1.1: not yet: got {[1] * 12}, expected 3"),
+        (
+            [1] * 13,
+            3,
+            "1.1: not yet: got an array of shape (13,) that starts with [1, 1, 1], expected 3",
+        ),
         ([1, 2], [1, 2], "1.1: right"),
         ([1, 2, 3], [1, 2], "1.1: not yet: got [1, 2, 3], expected [1, 2]"),
         (
@@ -84,6 +98,28 @@ def test_embedded_digits_have_their_own_bound(monkeypatch, capsys):
 def test_answers(answer, expected, line, capsys):
     checks.check_answer("1.1", answer, expected)
     assert capsys.readouterr().out == line + "\n"
+
+
+def test_an_answer_may_be_off_by_the_tolerance_and_no_more(capsys):
+    checks.check_answer("1.1", 1.5, 1.0, tolerance=0.5)
+    checks.check_answer("1.1", 1.50001, 1.0, tolerance=0.5)
+    assert capsys.readouterr().out == "1.1: right\n1.1: not yet: got 1.50001, expected 1\n"
+
+
+def test_arrays_may_differ_by_the_tolerance_and_no_more():
+    checks.check_close([1.5], [1.0], "sums", tolerance=0.5)
+    with pytest.raises(AssertionError, match="differs by 0.75, more than 0.5"):
+        checks.check_close([1.0, 1.75], [1.0, 1.0], "sums", tolerance=0.5)
+
+
+def test_each_claim_is_added_to_the_log_with_its_value(tmp_path, monkeypatch, capsys):
+    log = tmp_path / "claims"
+    monkeypatch.setenv("HWR_CLAIMS", str(log))
+    checks.check_above(0.9931, 0.99, "accuracy of the Größe")
+    checks.check_close([1.5], [1.0], "sums", tolerance=0.5)
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    assert [line for line, _ in lines] == capsys.readouterr().out.splitlines()
+    assert [value for _, value in lines] == [0.9931, 0.5]
 
 
 def test_function_answers(capsys):
