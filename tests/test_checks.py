@@ -108,7 +108,7 @@ def test_an_answer_may_be_off_by_the_tolerance_and_no_more(capsys):
 
 def test_arrays_may_differ_by_the_tolerance_and_no_more():
     checks.check_close([1.5], [1.0], "sums", tolerance=0.5)
-    with pytest.raises(AssertionError, match="differs by 0.75, more than 0.5"):
+    with pytest.raises(AssertionError, match=r"differs by 0\.75, more than 0\.5"):
         checks.check_close([1.0, 1.75], [1.0, 1.0], "sums", tolerance=0.5)
 
 

@@ -61,9 +61,8 @@ def main() -> None:
                 sys.exit(f"the tests of {module} fail before anything is changed; mend that first")
             limit = 3 * (time.perf_counter() - start) + 10
             tree, changes, *_ = create_mutations(str(path), original)
-            chosen = random.Random(options.seed).sample(
-                range(len(changes)), min(options.count, len(changes))
-            )
+            random.seed(options.seed)
+            chosen = random.sample(range(len(changes)), min(options.count, len(changes)))
             ends: Counter[str] = Counter()
             for index in sorted(chosen):
                 change = changes[index]
