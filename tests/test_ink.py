@@ -186,6 +186,28 @@ def test_the_outline_grows_with_the_pens_way_and_not_with_the_size():
     assert ink.outline(ink.find_ink(page)) > 2 * once
 
 
+def test_the_outline_does_not_depend_on_the_place():
+    page = np.zeros((60, 60), np.uint8)
+    page[5:20, 5:12] = 255
+    assert ink.outline(page) == pytest.approx(2 * (15 + 7) / 15)
+    assert ink.outline(np.roll(page, 30, axis=1)) == ink.outline(page)
+
+
+def test_a_soft_edge_keeps_its_share_of_full_ink():
+    lifted = np.zeros((9, 9))
+    lifted[2:7, 4], lifted[2:7, 5] = 100, 80
+    assert ink.keep_ink(lifted)[4].tolist() == [0, 0, 0, 0, 255, 204, 0, 0, 0]
+
+
+def test_a_strip_is_cut_where_its_ink_ends():
+    shape = np.ones((26, 24), bool)
+    shape[:8, :8] = shape[18:, 16:] = False
+    page = np.full((90, 90), 255, np.uint8)
+    page[30:56, 20:44][shape] = 0
+    strip = ink.normalise_strip(Image.fromarray(page)) > 127
+    assert np.array_equal(strip, np.pad(shape, ((3, 3), (8, 8))))
+
+
 def test_a_strip_gets_the_height_of_those_that_the_reader_learned_from():
     page = Image.new("L", (900, 300), 240)
     for left in (100, 300, 500):
