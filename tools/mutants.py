@@ -2,8 +2,8 @@
 
 mutmut names the changes (an operator, a constant, an argument, ...). It is not among the pinned packages, so:
 
-uv run --with mutmut==3.8.1 tools/mutants.py data --count 60    # 60 of the changes, drawn with seed 0
-uv run --with mutmut==3.8.1 tools/mutants.py                    # all changes of all seven modules, for many hours
+.venv/bin/uv run --no-sync --with mutmut==3.8.1 tools/mutants.py data --count 60    # 60 of the changes, drawn with seed 0
+.venv/bin/uv run --no-sync --with mutmut==3.8.1 tools/mutants.py                    # all changes of all seven modules, for many hours
 """
 
 from __future__ import annotations
