@@ -106,14 +106,21 @@ def goals(rows: Rows, probes: dict[str, Any]) -> Iterator[list[str]]:
 
 
 def tables(record: dict[str, Any]) -> str:
-    """All runs, the newest first."""
+    """All runs, the newest first. A goal that only another run measured stands there; one that none did, at the top."""
     parts = []
-    for name in reversed(record["runs"]):
-        groups: dict[str, Rows] = {"test": {}, "validation": {}}
-        for row in record["rows"]:
-            if row["run"] == name:
-                groups[row["split"]].setdefault(row["name"], []).append(row)
-        test, probes = groups["test"], record.get("probes", {}).get(name, {})
+    trained: dict[str, dict[str, Rows]] = {
+        name: {"test": {}, "validation": {}} for name in reversed(record["runs"])
+    }
+    for row in record["rows"]:
+        trained[row["run"]][row["split"]].setdefault(row["name"], []).append(row)
+    probed = {name: record.get("probes", {}).get(name, {}) for name in trained}
+    lines = {name: list(goals(trained[name]["test"], probed[name])) for name in trained}
+    open_claims = {line[0] for line in next(iter(lines.values()))}
+    open_claims -= {line[0] for each in lines.values() for line in each if line[-1] != "-"}
+    for name, groups in trained.items():
+        test, probes = groups["test"], probed[name]
+        reached = [line for line in lines[name] if line[-1] != "-" or line[0] in open_claims]
+        open_claims.clear()
         machine = ", ".join(f"{key} {value}" for key, value in record["runs"][name].items())
         every = [
             [
@@ -139,7 +146,7 @@ def tables(record: dict[str, Any]) -> str:
         parts += [
             f"### Run {name}",
             f"The machine and the versions: {machine}.",
-            table("claim | goal | measured | reached", list(goals(test, probes))),
+            table("claim | goal | measured | reached", reached),
             "Each training, with the mean of its seeds, the lowest and the highest:",
             table(head, every[: len(test)]),
             "Processor seconds until the network read so many of the test digits, and by how many of the seeds:",

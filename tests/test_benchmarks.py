@@ -279,3 +279,24 @@ def test_goals_are_met_missed_or_not_measured_and_none_is_left_out() -> None:
     nothing = {claim: (measured, reached) for claim, _, measured, reached in page.goals({}, {})}
     assert said.keys() == nothing.keys()
     assert set(nothing.values()) == {("not measured", "-")}
+
+
+def test_each_goal_stands_with_the_runs_that_measured_it_or_once_as_not_measured() -> None:
+    full = {"run": "1", "split": "test", "what": "", "parameters": 1, "steps": 1}
+    small = {"correct_drawn": 9_940, "correct_normalised": 9_970, "no_digit_seen": 0}
+    rows = [
+        {**full, **row("lean", 9_926, 12)},
+        {**full, **row("lstm", 9_930, 100)},
+        {**full, **row("small", 9_970, 200), **small, "run": "2"},
+        {**full, **row("lean", 9_900, 12), "run": "2"},
+    ]
+    text = page.tables({"runs": {"1": {}, "2": {}}, "rows": rows})
+    newest, oldest = text.split("### Run 1")
+    counts = {
+        claim: (newest.count(f"| {claim} |"), oldest.count(f"| {claim} |"))
+        for claim, *_ in page.goals({}, {})
+    }
+    assert counts.pop("lean CNN, two epochs, within 15 seconds") == (1, 1)
+    assert counts.pop("LSTM(128) by rows, within 2.5 minutes") == (0, 1)
+    assert counts.pop("small CNN, under 150 k parameters, within 4 minutes") == (1, 0)
+    assert set(counts.values()) == {(1, 0)}

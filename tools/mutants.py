@@ -1,9 +1,10 @@
 """Do the tests notice when the code is wrong? Changes one place of a module at a time, and runs the module's own tests.
 
-mutmut names the changes (an operator, a constant, an argument, ...). It is not among the pinned packages, so:
+mutmut names the changes (an operator, a constant, an argument, ...). It is not among the pinned packages, so give
 
-.venv/bin/uv run --no-sync --with mutmut==3.8.1 tools/mutants.py data --count 60    # 60 of the changes, drawn with seed 0
-.venv/bin/uv run --no-sync --with mutmut==3.8.1 tools/mutants.py                    # all changes of all seven modules, for many hours
+.venv/bin/uv run --no-sync --with mutmut==3.8.1 tools/mutants.py data --count 60
+
+for 60 changes of data.py, drawn with seed 0. Without arguments it takes all of all seven modules, for many hours.
 """
 
 from __future__ import annotations
