@@ -115,12 +115,15 @@ def tables(record: dict[str, Any]) -> str:
         trained[row["run"]][row["split"]].setdefault(row["name"], []).append(row)
     probed = {name: record.get("probes", {}).get(name, {}) for name in trained}
     lines = {name: list(goals(trained[name]["test"], probed[name])) for name in trained}
-    open_claims = {line[0] for line in next(iter(lines.values()))}
-    open_claims -= {line[0] for each in lines.values() for line in each if line[-1] != "-"}
+    measured = {line[0] for each in lines.values() for line in each if line[-1] != "-"}
+    newest = next(iter(trained), "")
     for name, groups in trained.items():
         test, probes = groups["test"], probed[name]
-        reached = [line for line in lines[name] if line[-1] != "-" or line[0] in open_claims]
-        open_claims.clear()
+        reached = [
+            line
+            for line in lines[name]
+            if line[-1] != "-" or (name == newest and line[0] not in measured)
+        ]
         machine = ", ".join(f"{key} {value}" for key, value in record["runs"][name].items())
         every = [
             [

@@ -66,14 +66,14 @@ class Stopwatch(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         per_epoch = self.params["steps"]
         self.every = round(self.row.every * per_epoch)
-        self.total = min(self.row.steps, self.row.recipe.epochs * per_epoch)
-        peak = self.row.recipe.peak_learning_rate
-        if self.row.decay is None:
-            rate = training.one_cycle(peak, max(4, self.total))
-        else:
-            schedule = keras.optimizers.schedules.ExponentialDecay
-            rate = schedule(peak, per_epoch, self.row.decay, staircase=True)
-        self.model.optimizer.learning_rate = rate
+        whole, peak = self.row.recipe.epochs * per_epoch, self.row.recipe.peak_learning_rate
+        self.total = min(self.row.steps, whole)
+        if self.row.decay is not None:
+            self.model.optimizer.learning_rate = keras.optimizers.schedules.ExponentialDecay(
+                peak, per_epoch, self.row.decay, staircase=True
+            )
+        elif self.total < whole:  # the recipe's own cycle spans the whole
+            self.model.optimizer.learning_rate = training.one_cycle(peak, self.total)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.steps += 1

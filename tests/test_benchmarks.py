@@ -128,9 +128,7 @@ def test_a_measurement_leaves_all_its_tests_out_of_the_clock(
     assert measured["seconds"] <= time.perf_counter() - start - 0.3 * len(calls)
 
 
-def test_a_training_stops_after_its_steps_and_its_rate_is_constant_decays_or_ends_its_cycle() -> (
-    None
-):
+def test_a_training_stops_after_its_steps_at_the_rate_that_was_planned_for_them() -> None:
     rates = []
     for decay in (1.0, 0.5, None):
         row = ROW._replace(decay=decay, steps=25, every=0.0)
