@@ -107,6 +107,19 @@ def deep_lstm() -> Any:
     return keras.Sequential([keras.Input((28, 28, 1)), *change, *rows, *last])
 
 
+def wide_ctc_reader() -> Any:
+    """As the reader of chapter 18, with twice the filters or half as many again, and dropout."""
+    stack: list[Any] = []
+    for filters, pool in ((32, (2, 2)), (64, (2, 2)), (128, (2, 1)), (128, (2, 1))):
+        stack += [layers.Conv2D(filters, 3, padding="same", use_bias=False)]
+        stack += [layers.MaxPooling2D(pool), layers.BatchNormalization(momentum=0.9), layers.ReLU()]
+    columns = [layers.Permute((2, 1, 3)), layers.Reshape((-1, 2 * 128)), layers.Dropout(0.3)]
+    context = layers.Bidirectional(layers.LSTM(96, return_sequences=True))
+    begin = [keras.Input((32, None, 1)), layers.Rescaling(1 / 255)]
+    end = [context, layers.Dropout(0.3), layers.Dense(11)]
+    return keras.Sequential([*begin, *stack, *columns, *end], name="ctc_reader")
+
+
 def keras_io() -> Any:
     return keras.Sequential(
         [
@@ -164,6 +177,9 @@ ROWS = {  # on the test set, after training on all 60,000
     ),
     "2018 cnn, modern recipe": Row("2018 CNN, the recipe of chapter 08", cnn, every=0.1),
     "small": Row("small CNN, augmented, 8 epochs", small, 3, more="drawn"),
+    "small, longer": Row(
+        "small CNN, augmented, 12 epochs", small._replace(epochs=12), 3, more="drawn"
+    ),
     "lstm": Row(
         "LSTM(128) by rows, shifted digits, 14 epochs",
         Recipe(shifted_lstm, 14, 128, "Adam", 0.005, {}), 3,
@@ -173,6 +189,11 @@ ROWS = {  # on the test set, after training on all 60,000
         Recipe(lstm_2018, 43, 128, "SGD", 0.001, {}), decay=1.0, steps=20_000,
     ),
     "ctc": Row("CTC reader of numbers, 1,200 steps", RECIPES["ctc"], more="error_rates"),
+    "wide ctc": Row(
+        "wide CTC reader of numbers, dropout, 4,800 steps",
+        RECIPES["ctc"]._replace(build=wide_ctc_reader, epochs=80, peak_learning_rate=0.006), 2,
+        more="error_rates",
+    ),
     "best": Row(
         "large CNN: twice the filters, augmented, EMA, label smoothing, 16 epochs",
         Recipe(large_cnn, 16, 128, "Adam", 0.006, slowly, 0.05), 2,

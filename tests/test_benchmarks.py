@@ -172,6 +172,7 @@ def test_an_unknown_row_is_refused(record: Path, capsys: pytest.CaptureFixture) 
         (recipes.pytorch_mnist, 1_199_882),
         (recipes.small_cnn, 131_754),
         (recipes.shifted_lstm, 81_674),
+        (recipes.wide_ctc_reader, 514_539),
         (lambda: recipes.convolutions(recipes.LEAN, "flatten"), 55_002),
     ],
 )
@@ -270,6 +271,17 @@ def test_goals_are_met_missed_or_not_measured_and_none_is_left_out() -> None:
         == said["MNIST normalised again, against MNIST"][1]
         == "**no**"
     )
+    reader = {
+        **row("ctc", 1_930, 901), "error_rate, gaps -4 to 10": 0.011, "error_rate, gaps 0 to 10": 0.004,
+    }  # fmt: skip
+    for name, seconds, reached in (
+        ("ctc", 901, ["accuracy **no**, time **no**", "accuracy yes, time **no**"]),
+        ("wide ctc", 899, ["**no**", "yes"]),  # is judged instead of the reader of chapter 18
+    ):
+        rows[name] = [{**reader, "seconds": seconds}]
+        assert [
+            line[-1] for line in page.goals(rows, {}) if "character errors" in line[0]
+        ] == reached
     rows["lean, to 99.0"] = [row("", 9_900, 9, **{"0.99": 9.0})]
     assert list(page.goals(rows, {}))[1][2:] == ["8.78x, 1 seed against 1", "yes"]
     rows["2018 cnn, first half"] = rows.pop("2018 cnn")
