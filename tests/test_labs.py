@@ -145,7 +145,8 @@ def test_only_paper_keeps_the_finger_from_scrolling(page):
 def test_nothing_moves_by_itself(open_labs):
     page = open_labs(reduced_motion="reduce")
     assert page.evaluate("document.getAnimations().length") == 0
-    counted = page.locator("#lab-draw .lab-says").last  # its count began when it was seen
+    counted = page.locator("#lab-draw .lab-says").last
+    scroll_to(counted)  # its count begins when it is seen
     expect(counted).to_contain_text("Of 40", timeout=30_000)
     before = [says(page, name) for name in NAMES]
     page.wait_for_timeout(700)

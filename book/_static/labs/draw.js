@@ -106,8 +106,8 @@
     );
     sheet.start([]);
     counted.textContent = "How many of the sample drawings are read with these steps?";
-    const watcher = new IntersectionObserver(([entry]) => {
-      if (!entry.isIntersecting) return;
+    const watcher = new IntersectionObserver((sightings) => {
+      if (!sightings.some(({ isIntersecting }) => isIntersecting)) return;
       watcher.disconnect();
       count();
     });
