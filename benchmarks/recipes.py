@@ -108,7 +108,7 @@ def deep_lstm() -> Any:
 
 
 def wide_ctc_reader() -> Any:
-    """As the reader of chapter 18, with twice the filters or half as many again, and dropout."""
+    """As the reader of chapter 18, with twice the filters, an LSTM half as wide again, and dropout."""
     stack: list[Any] = []
     for filters, pool in ((32, (2, 2)), (64, (2, 2)), (128, (2, 1)), (128, (2, 1))):
         stack += [layers.Conv2D(filters, 3, padding="same", use_bias=False)]
