@@ -153,6 +153,28 @@ def test_nothing_moves_by_itself(open_labs):
     assert [says(page, name) for name in NAMES] == before
 
 
+def test_a_busy_browser_that_reports_two_sightings_at_once_starts_the_count(open_labs):
+    page = open_labs()
+    page.evaluate(
+        """async () => {
+          const Real = IntersectionObserver;
+          let report;
+          IntersectionObserver = class {
+            constructor(callback) { report = callback; }
+            observe() {}
+            disconnect() {}
+          };
+          const lab = document.createElement("lab-draw");
+          lab.id = "second";
+          document.querySelector("main").append(lab);
+          await lab.built;
+          IntersectionObserver = Real;
+          report([{ isIntersecting: false }, { isIntersecting: true }]);  // out of view, then in view
+        }"""
+    )
+    expect(page.locator("#second .lab-says").last).to_contain_text("Of 40", timeout=30_000)
+
+
 # They compute what the chapters compute ---------------------------------------------------------------
 
 
