@@ -49,7 +49,7 @@ bench: .all      ## measure speed and accuracy, for hours; goes on where it was 
 	@$(RUN) benchmarks/probes.py
 	@$(RUN) benchmarks/page.py
 
-new: .all        ## start a chapter: NB=19_many_devices
+new: .all        ## start a chapter: NB=20_attention
 	@$(RUN) tools/notebooks.py new $(NB)
 
 jupyter: .all    ## open JupyterLab; saving a notebook writes its .md twin

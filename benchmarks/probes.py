@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
+import nbclient
+import nbformat
 import numpy as np
 import run
 
@@ -54,10 +57,23 @@ def compiling() -> dict[str, Any]:
     }
 
 
+def book() -> dict[str, Any]:
+    """All chapters, one after the other, each on a fresh kernel; what they print is thrown away."""
+    chapters = sorted((Path(__file__).parent.parent / "notebooks").glob("[0-9]*.ipynb"))
+    seconds = []
+    for path in chapters:
+        start = time.perf_counter()
+        nbclient.execute(nbformat.read(path, as_version=4), cwd=path.parent, timeout=900)
+        seconds.append(time.perf_counter() - start)
+    most, longest = max(zip(seconds, chapters, strict=True))
+    said = f"The {len(chapters)} chapters take {sum(seconds):.0f} s on the clock, "
+    return {"seconds": sum(seconds), "text": said + f"the longest, `{longest.stem}`, {most:.0f} s."}
+
+
 if __name__ == "__main__":
     record = run.load_record(run.RECORD)
     mine = record.setdefault("probes", {}).setdefault(run.run_id(record), {})
-    for probe in (conv2d, compiling):
+    for probe in (conv2d, compiling, book):
         if probe.__name__ not in mine:
             mine[probe.__name__] = probe()
             print(mine[probe.__name__]["text"])

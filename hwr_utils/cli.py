@@ -34,7 +34,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser("hwr", description="Train, test and use the networks of Beyond Feedforward.")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    names = ", ".join(trained.MODELS)
+    names = ", ".join(_shipped())
 
     def verb(name: str, run: Any, text: str) -> argparse.ArgumentParser:
         added = verbs.add_parser(name, help=text, description=text)
@@ -124,7 +124,10 @@ def _complain(error: object, status: int) -> int:
     """At most three lines on stderr: what is wrong, and the next step."""
     text = str(error).splitlines()[0]
     if isinstance(error, data.DataUnavailable):
-        text += "\nNext: hwr data fetch with a network, or HWR_DATA_DIR=folder with the four files, or --dataset digits"
+        text += (
+            "\nNext: hwr data fetch with a network, HWR_DATA_DIR and HWR_OFFLINE unset; or HWR_DATA_DIR=folder with "
+            "the four files; or hwr train and hwr evaluate with --dataset digits"
+        )
     elif isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         text = (
@@ -274,7 +277,8 @@ def _predict(options: argparse.Namespace) -> int:
             else:
                 answer = _read_digit(path, name, weights, lean, options.top)
         except ink.NoDigitSeen as error:
-            status, answer = 1, {"digit": None, "probability": 0.0, "top": [], "reason": str(error)}
+            nothing = {"number": None} if options.strip else {"digit": None, "top": []}
+            status, answer = 1, {**nothing, "probability": 0.0, "reason": str(error)}
         except (OSError, ValueError) as error:
             status = _complain(error, 1)
             continue
@@ -321,6 +325,15 @@ def _read_digit(
     return {**best[0], "top": best}
 
 
+def _shipped() -> list[str]:
+    """The models whose weights come with the package."""
+    return [
+        name
+        for name, model in trained.MODELS.items()
+        if (trained.SHIPPED / f"{model.name}.npz").exists()
+    ]
+
+
 def _doctor(options: argparse.Namespace) -> int:
     from importlib import metadata
 
@@ -343,13 +356,10 @@ def _doctor(options: argparse.Namespace) -> int:
         data.load_mnist()
         state = "complete"
     except data.DataUnavailable:
-        state = "not here; get it with hwr data fetch"
+        state = "missing or damaged, see hwr data verify"
     print(f"mnist         {state}: {data.mnist_folder()}")
-    shipped = [
-        name
-        for name, model in trained.MODELS.items()
-        if (trained.SHIPPED / f"{model.name}.npz").exists()
+    sizes = [
+        f"{name} {sum(w.size for w in trained.load_weights(name)[1]):,}" for name in _shipped()
     ]
-    sizes = [f"{name} {sum(w.size for w in trained.load_weights(name)[1]):,}" for name in shipped]
     print(f"weights       {', '.join(sizes)}: {trained.SHIPPED}")
     return 0

@@ -245,12 +245,14 @@ def _read_cached(name: str, mirrors: list[str]) -> bytes:
             packed = file.read(expected.packed_size + 1)
         found = "damaged"
     except OSError as error:
-        packed, found = b"", str(error.strerror)
+        packed = b""
+        found = "missing" if isinstance(error, FileNotFoundError) else str(error.strerror)
     if hashlib.sha256(packed).hexdigest() != expected.packed_sha256:
-        tried = f"cache {path}: {found}"
         if os.environ.get("HWR_OFFLINE", "0") not in ("", "0"):
-            raise _unavailable(f"HWR_OFFLINE forbids fetching {name}.gz.", tried)
-        packed = _fetch(name, mirrors, tried)
+            raise _unavailable(
+                f"{path} is {found}, and it is not fetched while offline (HWR_OFFLINE)."
+            )
+        packed = _fetch(name, mirrors, f"cache {path}: {found}")
         try:
             publish(packed, path)
         except OSError as error:

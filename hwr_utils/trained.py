@@ -150,7 +150,7 @@ def load_weights(source: str | Path) -> tuple[str, list[np.ndarray]]:
     """Read trained weights, and find out by their shapes whose they are.
 
     Args:
-        source: a key of `MODELS`, whose weights ship with the package, or the path of a .npz file.
+        source: a key of `MODELS` but "cnn", whose weights ship with the package, or the path of a .npz file.
 
     Returns:
         name, weights: a key of `MODELS`, and float32 arrays in the order of Keras' `get_weights`.

@@ -105,9 +105,9 @@ UNFIT = {  # words -> exit status and what is said
     "train lean --out text.png/lean.npz": (1, "text.png"),
     "train lean --resume": (1, "no lean.checkpoint.npz to go on from"),
     "train lean --resume --out text.npz": (1, "text.checkpoint.npz is damaged"),
-    "train lean": (1, "MNIST is not available: HWR_OFFLINE forbids"),
-    "data fetch": (1, "MNIST is not available: HWR_OFFLINE forbids"),
-    "data verify": (1, "MNIST is not available"),
+    "train lean": (1, "MNIST is not available: .* is missing, and it is not fetched while offline"),
+    "data fetch": (1, "MNIST is not available: .* not fetched while offline"),
+    "data verify": (1, r"MNIST is not available: .*ubyte\.gz is missing"),
     "evaluate": (1, "MNIST is not available"),
     "evaluate resnet": (1, "neither a file nor a model"),
     "evaluate cnn": (1, "train some with hwr train"),
@@ -180,6 +180,23 @@ def test_without_permission(home):
     assert not list(Path("shut").iterdir())
 
 
+def test_verify_names_the_damaged_file(home):
+    cache = Path(data_folder(home))
+    cache.mkdir(parents=True)
+    for name in data.FILES:
+        (cache / f"{name}.gz").write_bytes(b"a shopping list")
+    said = hwr(home, "data", "verify")
+    assert said.returncode == 1
+    assert re.match(r"hwr: MNIST is not available: .*-ubyte\.gz is damaged", said.stderr)
+    assert "Next: hwr data fetch" in said.stderr
+
+
+def test_help_offers_the_models_whose_weights_ship(home):
+    for verb in ("predict", "evaluate"):
+        assert "lean, lstm, ctc or FILE.npz" in hwr(home, verb, "--help").stdout
+        assert "cnn" not in hwr(home, verb, "--help").stdout
+
+
 def test_data_path_and_verify(home):
     assert hwr(home, "data", "path").stdout.strip() == str(data_folder(home))
     assert hwr(home, "data", "path", HWR_DATA_DIR="/elsewhere").stdout == "/elsewhere\n"
@@ -202,7 +219,7 @@ def test_doctor_says_what_is_there(home):
     lines = dict(line.split(maxsplit=1) for line in said.stdout.splitlines())
     assert lines["keras"] == keras.__version__
     assert lines["backend"].startswith(f"{keras.backend.backend()}, devices cpu")
-    assert lines["mnist"].startswith("not here; get it with hwr data fetch")
+    assert lines["mnist"].startswith("missing or damaged, see hwr data verify")
     assert lines["weights"].startswith("lean 55,002, lstm 81,674, ctc 160,987")
     assert said.stderr == ""
 
@@ -251,7 +268,9 @@ def test_predict_takes_photographs_and_says_it_in_words(home, handwriting):
     assert chalk.startswith(f"chalk.png: {labels[0]} (")
     assert blank.startswith("blank.png: no digit seen: nothing stands out")
     assert said.returncode == 1
-    assert json.loads(hwr(home, "predict", "--json", "blank.png").stdout)["digit"] is None
+    said = json.loads(hwr(home, "predict", "--json", "blank.png").stdout)
+    assert (said["digit"], said["top"]) == (None, [])
+    assert "nothing stands out" in said["reason"]
 
 
 def test_a_bad_picture_does_not_stop_the_others(home, handwriting):
@@ -354,6 +373,9 @@ def test_strips_are_read(home, handwriting):
     assert right >= (0.5 if data.dataset_name() == "digits" else 0.85)
     Image.new("L", (90, 90), 255).save("blank.png")
     assert "no digit seen" in hwr(home, "predict", "--strip", "blank.png").stdout
+    said = json.loads(hwr(home, "predict", "--strip", "--json", "blank.png").stdout)
+    assert set(said) == {"file", "number", "probability", "reason"}
+    assert said["number"] is None
 
 
 # Training ---------------------------------------------------------------------------------------

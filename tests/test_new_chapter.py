@@ -38,7 +38,7 @@ def chapters(book):
 
 @pytest.mark.parametrize(
     ("name", "place"),
-    [("04_pooling", 1), ("19_many_devices", 2)],
+    [("04_pooling", 1), ("20_attention", 2)],
 )
 def test_a_new_chapter_stands_after_those_before_it(book, name, place):
     notebooks.new([name])
@@ -62,7 +62,7 @@ def test_the_frame_executes_and_its_exercise_is_complete(book, monkeypatch):
 
 @pytest.mark.parametrize("names", [[], ["4"], ["04_Pooling"], ["04_a", "05_b"]])
 def test_a_bad_name_is_refused(book, names):
-    with pytest.raises(SystemExit, match="name one chapter: make new NB=19_many_devices"):
+    with pytest.raises(SystemExit, match="name one chapter: make new NB=20_attention"):
         notebooks.new(names)
 
 

@@ -415,9 +415,7 @@ def run(twins: list[Path]) -> None:
 def new(names: list[str]) -> None:
     """Start a chapter from tools/chapter.md, and list it in _toc.yml after the chapters before it."""
     if len(names) != 1 or not re.fullmatch(r"[0-9]{2}_[a-z0-9_]+", names[0]):
-        sys.exit(
-            f"got {' '.join(names) or 'no name'}; name one chapter: make new NB=19_many_devices"
-        )
+        sys.exit(f"got {' '.join(names) or 'no name'}; name one chapter: make new NB=20_attention")
     name = names[0]
     number, title = int(name[:2]), name[3:].replace("_", " ").capitalize()
     taken = sorted(NOTEBOOKS.glob(f"{name[:2]}_*"))
