@@ -277,7 +277,9 @@ def _predict(options: argparse.Namespace) -> int:
             else:
                 answer = _read_digit(path, name, weights, lean, options.top)
         except ink.NoDigitSeen as error:
-            nothing = {"number": None} if options.strip else {"digit": None, "top": []}
+            nothing: dict[str, Any] = (
+                {"number": None} if options.strip else {"digit": None, "top": []}
+            )
             status, answer = 1, {**nothing, "probability": 0.0, "reason": str(error)}
         except (OSError, ValueError) as error:
             status = _complain(error, 1)

@@ -245,14 +245,11 @@ def _read_cached(name: str, mirrors: list[str]) -> bytes:
             packed = file.read(expected.packed_size + 1)
         found = "damaged"
     except OSError as error:
-        packed = b""
-        found = "missing" if isinstance(error, FileNotFoundError) else str(error.strerror)
+        packed, found = b"", f"not readable ({error.strerror})"
     if hashlib.sha256(packed).hexdigest() != expected.packed_sha256:
         if os.environ.get("HWR_OFFLINE", "0") not in ("", "0"):
-            raise _unavailable(
-                f"{path} is {found}, and it is not fetched while offline (HWR_OFFLINE)."
-            )
-        packed = _fetch(name, mirrors, f"cache {path}: {found}")
+            raise _unavailable(f"{path} is {found}, and offline it is not fetched (HWR_OFFLINE).")
+        packed = _fetch(name, mirrors, f"cache {path} is {found}")
         try:
             publish(packed, path)
         except OSError as error:
